@@ -4,7 +4,7 @@
 #include <xxhash.h>
 
 // After xxhash.h: chooses the widest instructions at run time. xxhash.h alone would give SSE2.
-#if defined(__x86_64__)
+#ifdef FINEDELTA_XXHASH_DISPATCH
 #include <xxh_x86dispatch.h>
 #endif
 
