@@ -1,0 +1,70 @@
+// Random access to the tensors of an archive.
+#ifndef FINEDELTA_ARCHIVE_READER_H_
+#define FINEDELTA_ARCHIVE_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "finedelta/inspect.h"
+#include "finedelta/options.h"
+#include "finedelta/result.h"
+
+namespace finedelta {
+
+// An open archive. Reading touches the index, the chunks that overlap what is asked for and the
+// same range of the base, nothing else; every chunk that is read is checked.
+// Const members may be called from several threads at once.
+class ArchiveReader {
+ public:
+  // `bases` as for `unpack`; they are opened when a tensor that needs one is first read.
+  static Result<ArchiveReader> open(const std::string& archive,
+                                    const std::vector<std::string>& bases = {},
+                                    const Options& options = {});
+  ArchiveReader(ArchiveReader&&) noexcept;
+  ArchiveReader& operator=(ArchiveReader&&) noexcept;
+  ~ArchiveReader();
+
+  // In order of the archive: shards by path, tensors by their place in the shard.
+  [[nodiscard]] const std::vector<TensorSummary>& tensors() const;
+
+  // Index of the tensor called `name`; where several shards have one, the first.
+  [[nodiscard]] std::optional<size_t> find(std::string_view name) const;
+
+  // Fills `to` with the bytes of a tensor from byte `first` on (both whole elements for dtypes of
+  // whole bytes). kUsage when the range leaves the tensor; kWrongBase, kDamaged, kFailure.
+  Status read(size_t tensor, uint64_t first, std::span<std::byte> to) const;
+
+ private:
+  struct State;
+  explicit ArchiveReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct ExtractOptions : Options {
+  bool force = false;  // replace an existing output
+};
+
+struct ExtractReport {
+  uint64_t tensors = 0;
+  uint64_t bytes = 0;               // of the tensors written
+  uint64_t archive_bytes_read = 0;  // header, index and chunks
+  uint64_t base_bytes_read = 0;     // shard headers left out
+};
+
+// Writes tensors of an archive to a new safetensors file. A selection is "NAME" or
+// "NAME[START:STOP]": rows START (default 0) to STOP (excluded; default all) of the first
+// dimension. A tensor whose whole name looks like a selection is preferred. kUsage for an unknown
+// name, a bad range, or a tensor selected twice. Other errors as for `unpack`.
+Result<ExtractReport> extract(const std::vector<std::string>& bases, const std::string& archive,
+                              const std::vector<std::string>& selections, const std::string& output,
+                              const ExtractOptions& options = {});
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ARCHIVE_READER_H_

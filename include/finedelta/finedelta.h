@@ -1,0 +1,14 @@
+// Everything that finedelta offers.
+#ifndef FINEDELTA_FINEDELTA_H_
+#define FINEDELTA_FINEDELTA_H_
+
+#include "finedelta/archive_reader.h"
+#include "finedelta/inspect.h"
+#include "finedelta/options.h"
+#include "finedelta/pack.h"
+#include "finedelta/plan.h"
+#include "finedelta/progress.h"
+#include "finedelta/result.h"
+#include "finedelta/unpack.h"
+
+#endif  // FINEDELTA_FINEDELTA_H_

@@ -1,0 +1,73 @@
+// What an archive holds, read from its index alone.
+#ifndef FINEDELTA_INSPECT_H_
+#define FINEDELTA_INSPECT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "finedelta/result.h"
+
+namespace finedelta {
+
+struct BaseSummary {
+  std::string name;      // "org/name"; empty where it was not known
+  std::string revision;  // the commit; empty where it was not known
+  std::string identity;  // 32 hexadecimal digits: XXH3-128 over the used tensors
+  uint64_t tensors = 0;  // used by the archive
+};
+
+struct CoderUse {
+  std::string coder;  // "identical", "planes", "raw"
+  uint64_t chunks = 0;
+};
+
+struct TensorSummary {
+  std::string name;
+  std::string shard;  // path of its file
+  std::string dtype;  // as in a safetensors header
+  std::vector<uint64_t> shape;
+  uint64_t bytes = 0;
+  uint64_t elements = 0;
+  // "none", "same", or what was needed to match, joined by '+': "renamed", "tied", "resized",
+  // "cast".
+  std::string match;
+  std::string base_tensor;  // empty: none
+  uint64_t base = 0;        // index into `bases` where there is a base tensor
+  std::string predictor;    // "none", "base"
+  std::vector<CoderUse> coders;
+  uint64_t stored_bytes = 0;  // in the payload
+};
+
+struct FileSummary {
+  std::string path;
+  std::string kind;  // "shard", "stored", "patch", "embedded", "reference", "directory"
+  bool executable = false;
+  uint64_t bytes = 0;
+  std::string sha256;  // hexadecimal; empty for a directory
+};
+
+struct ArchiveSummary {
+  uint64_t format_version = 0;
+  bool single_file = false;
+  uint64_t archive_bytes = 0;
+  uint64_t payload_bytes = 0;  // coded tensors
+  uint64_t side_bytes = 0;     // coded side files
+  uint64_t index_bytes = 0;
+  uint64_t original_bytes = 0;  // of all files
+  uint64_t weight_bytes = 0;    // of all tensors
+  std::vector<BaseSummary> bases;
+  std::vector<FileSummary> files;
+  std::vector<TensorSummary> tensors;
+};
+
+// Reads header and index of `archive`, and checks them; the payload is not read. kDamaged,
+// kFailure. Several calls may run at once.
+Result<ArchiveSummary> inspect(const std::string& archive);
+
+// Whether the file at `path` starts as an archive of any format version does.
+bool is_archive(const std::string& path);
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_INSPECT_H_

@@ -1,0 +1,28 @@
+// What every operation takes besides its inputs.
+#ifndef FINEDELTA_OPTIONS_H_
+#define FINEDELTA_OPTIONS_H_
+
+#include <cstdint>
+
+#include "finedelta/progress.h"
+
+namespace finedelta {
+
+inline constexpr uint64_t kDefaultMemory = uint64_t{512} << 20;
+inline constexpr uint64_t kLeastMemory = uint64_t{64} << 20;
+
+// Shared by all operations. Callbacks and the cancellation must outlive the call.
+struct Options {
+  // Worker threads; 0 means as many as the process may use (affinity mask and cgroup quota).
+  unsigned threads = 0;
+  // Upper bound in bytes for the resident memory of the process, at least kLeastMemory. It wins
+  // over `threads`: where both can't be had, fewer threads run.
+  uint64_t memory = kDefaultMemory;
+  ProgressCallback progress;             // may be empty
+  NoteCallback note;                     // may be empty
+  const Cancellation* cancel = nullptr;  // may be null
+};
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_OPTIONS_H_
