@@ -41,10 +41,10 @@ template <typename... Args>
       return std::unexpected(std::move(checked_).error());                \
   } while (false)
 
-#define FINEDELTA_ASSIGN_INNER(result, target, expression)         \
-  auto result = (expression);                                      \
-  if (!result.has_value()) [[unlikely]]                            \
-    return std::unexpected(std::move(result).error());             \
+#define FINEDELTA_ASSIGN_INNER(result, target, expression) \
+  auto result = (expression);                              \
+  if (!result.has_value()) [[unlikely]]                    \
+    return std::unexpected(std::move(result).error());     \
   target = std::move(result).value()
 
 // FINEDELTA_ASSIGN(auto x, f()): x becomes the value of f(), or its error is returned.

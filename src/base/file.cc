@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kLargestTransfer = size_t{1} << 30;
 
 Result<FileStamp> stamp_of(int fd, const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0) return fail_errno(errno, "examine", path);
   if (!S_ISREG(info.st_mode)) {
     return fail(ErrorCode::kDamaged, "{} is not a regular file", quoted(path));

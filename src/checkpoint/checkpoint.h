@@ -53,9 +53,9 @@ enum class Role : uint8_t {
 
 struct CheckpointOptions {
   Role role = Role::kFineTune;
-  bool all = false;            // keep .git/ and .cache/huggingface/
+  bool all = false;                                     // keep .git/ and .cache/huggingface/
   uint64_t header_limit = safetensors::kLargestHeader;  // bytes of all shard headers together
-  NoteCallback note;           // may be empty
+  NoteCallback note;                                    // may be empty
 };
 
 // Opens what the user named: an existing path wins; else `org/name[@revision]` in the local Hugging

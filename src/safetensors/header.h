@@ -52,7 +52,8 @@ struct Header {
 // memory grows with `json`, not with the numbers in it.
 Result<Header> parse_header(std::string json, uint64_t data_size, std::string_view where);
 
-// Reads and parses the header of a file. A header over `limit` bytes (or kLargestHeader) is refused.
+// Reads and parses the header of a file. A header over `limit` bytes (or kLargestHeader) is
+// refused.
 Result<Header> read_header(const InputFile& file, uint64_t limit);
 
 // The header as the reference implementation writes it: "__metadata__" first (where `metadata` is

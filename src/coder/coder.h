@@ -1,0 +1,69 @@
+// Residual coders: how the bytes of one chunk of a tensor are written, given a prediction of them.
+//
+// Each coder has a folder of its own with its specification; registry.cc lists them. A new coder
+// gets its round-trip, corruption and fuzz tests by being listed there.
+#ifndef FINEDELTA_CODER_CODER_H_
+#define FINEDELTA_CODER_CODER_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/zstd.h"
+#include "finedelta/result.h"
+
+namespace finedelta {
+
+// One chunk: `value.size()` is a multiple of `unit` (1, 2, 4 or 8 bytes) and over 0; `prediction`
+// has the same size, or is empty where there is none (it then counts as zero bytes).
+struct ChunkInput {
+  unsigned unit = 1;
+  Bytes value;
+  Bytes prediction;
+};
+
+// What a coder may use while it works; one for each thread.
+struct CoderScratch {
+  ZstdEncoder encoder;
+  ZstdDecoder decoder;
+  std::vector<std::byte> planes;
+};
+
+struct Coder {
+  uint8_t id;             // in the archive
+  std::string_view name;  // for people
+
+  // About how many bytes `encode` would write, at a fraction of its cost; nothing where the coder
+  // does not fit this chunk.
+  std::optional<uint64_t> (*analyze)(const ChunkInput& chunk, CoderScratch& scratch);
+
+  // Appends the stored bytes to `stored`. Only for chunks that `analyze` accepts. The same input
+  // gives the same bytes on every CPU.
+  void (*encode)(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std::byte>& stored);
+
+  // Fills `value` from bytes that nobody vouches for. kDamaged with a reason, without names, when
+  // they are not what `encode` can write; `value` then holds anything.
+  Status (*decode)(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
+                   CoderScratch& scratch);
+};
+
+// All coders, in order of their ids, which are their places.
+[[nodiscard]] std::span<const Coder> coders();
+
+// The coder with the smallest estimate (the first among equals) and that estimate.
+struct CoderChoice {
+  const Coder* coder = nullptr;
+  uint64_t estimate = 0;
+};
+[[nodiscard]] CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch);
+
+// Encodes with the chosen coder, or raw where that turns out smaller. Returns the coder used.
+const Coder& encode_chunk(const ChunkInput& chunk, CoderScratch& scratch,
+                          std::vector<std::byte>& stored);
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_CODER_CODER_H_

@@ -1,0 +1,49 @@
+#include <algorithm>
+#include <array>
+
+#include "coder/coder.h"
+#include "coder/identical/identical.h"
+#include "coder/planes/planes.h"
+#include "coder/raw/raw.h"
+
+namespace finedelta {
+
+namespace {
+
+constexpr std::array kCoders = {kRawCoder, kIdenticalCoder, kPlanesCoder};
+
+constexpr bool ids_are_places() {
+  for (size_t i = 0; i < kCoders.size(); ++i) {
+    if (kCoders[i].id != i) return false;
+  }
+  return true;
+}
+static_assert(ids_are_places());
+
+}  // namespace
+
+std::span<const Coder> coders() { return kCoders; }
+
+CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch) {
+  CoderChoice best;
+  for (const Coder& coder : kCoders) {
+    const auto estimate = coder.analyze(chunk, scratch);
+    if (!estimate) continue;
+    if (!best.coder || *estimate < best.estimate) best = {&coder, *estimate};
+    if (best.estimate == 0) break;
+  }
+  return best;
+}
+
+const Coder& encode_chunk(const ChunkInput& chunk, CoderScratch& scratch,
+                          std::vector<std::byte>& stored) {
+  const size_t before = stored.size();
+  const Coder* const chosen = choose_coder(chunk, scratch).coder;
+  chosen->encode(chunk, scratch, stored);
+  if (stored.size() - before < chunk.value.size()) return *chosen;
+  stored.resize(before);
+  kRawCoder.encode(chunk, scratch, stored);
+  return kRawCoder;
+}
+
+}  // namespace finedelta
