@@ -35,6 +35,7 @@ struct CoderScratch {
 struct Coder {
   uint8_t id;             // in the archive
   std::string_view name;  // for people
+  bool uses_prediction;   // whether `decode` looks at it
 
   // About how many bytes `encode` would write, at a fraction of its cost; nothing where the coder
   // does not fit this chunk.
@@ -45,7 +46,8 @@ struct Coder {
   void (*encode)(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std::byte>& stored);
 
   // Fills `value` from bytes that nobody vouches for. kDamaged with a reason, without names, when
-  // they are not what `encode` can write; `value` then holds anything.
+  // they are not what `encode` can write; `value` then holds anything. A wrong prediction is not
+  // noticed here: the caller compares the hash of `value`.
   Status (*decode)(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
                    CoderScratch& scratch);
 };

@@ -11,7 +11,7 @@ void encode_raw(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std:
 Status decode_raw(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
                   CoderScratch& scratch);
 
-inline constexpr Coder kRawCoder{0, "raw", analyze_raw, encode_raw, decode_raw};
+inline constexpr Coder kRawCoder{0, "raw", false, analyze_raw, encode_raw, decode_raw};
 
 }  // namespace finedelta
 

@@ -1,0 +1,31 @@
+// An archive that is open for reading.
+#ifndef FINEDELTA_ARCHIVE_ARCHIVE_H_
+#define FINEDELTA_ARCHIVE_ARCHIVE_H_
+
+#include <string>
+#include <vector>
+
+#include "archive/format.h"
+#include "archive/layout.h"
+#include "base/file.h"
+#include "finedelta/result.h"
+
+namespace finedelta::archive {
+
+// Const members may be called from several threads at once.
+struct Archive {
+  InputFile file;
+  Layout layout;
+  Index index;
+
+  // Reads and checks header and index; takes at most about half of `memory` bytes.
+  static Result<Archive> open(const std::string& path, uint64_t memory);
+
+  // The stored bytes of a chunk in `stored`, whose capacity is reused. kDamaged, with the offset,
+  // when their hash is wrong.
+  Status read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) const;
+};
+
+}  // namespace finedelta::archive
+
+#endif  // FINEDELTA_ARCHIVE_ARCHIVE_H_

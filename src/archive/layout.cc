@@ -1,0 +1,124 @@
+#include "archive/layout.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+namespace finedelta::archive {
+
+namespace {
+
+constexpr std::string_view kStart = R"({"__metadata__":{"format":"finedelta","version":")";
+constexpr std::string_view kOldestReader = R"(","oldest_reader":")";
+constexpr std::string_view kHash = R"(","xxh3_128":")";
+constexpr size_t kHashDigits = 32;
+constexpr uint64_t kLengthSize = 8;
+
+// The limit on each part keeps every sum of them far from overflow.
+constexpr uint64_t kLargestPart = uint64_t{1} << 60;
+
+std::string encode_with_hash(const Layout& layout, std::string_view hash) {
+  const uint64_t payload = layout.payload_size;
+  const uint64_t side = payload + layout.side_size;
+  const uint64_t index = side + layout.index_size;
+  const std::string tensors = fmt::format(
+      R"("finedelta.payload":{{"dtype":"U8","shape":[{}],"data_offsets":[0,{}]}},)"
+      R"("finedelta.side":{{"dtype":"U8","shape":[{}],"data_offsets":[{},{}]}},)"
+      R"("finedelta.index":{{"dtype":"U8","shape":[{}],"data_offsets":[{},{}]}})",
+      payload, payload, layout.side_size, payload, side, layout.index_size, side, index);
+  std::string slot(kLengthSize, '\0');
+  store(reinterpret_cast<std::byte*>(slot.data()), kHeaderSlot - kLengthSize);
+  slot += fmt::format("{}{}{}{}{}{}\"}},{}}}", kStart, kFormatVersion, kOldestReader,
+                      kFormatVersion, kHash, hash, tensors);
+  slot.resize(kHeaderSlot, ' ');
+  return slot;
+}
+
+// Takes a decimal number from the front of `text`.
+std::optional<uint64_t> take_number(std::string_view& text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return value;
+}
+
+// Skips to just behind the next `mark`.
+bool skip_past(std::string_view& text, std::string_view mark) {
+  const size_t at = text.find(mark);
+  if (at == std::string_view::npos) return false;
+  text.remove_prefix(at + mark.size());
+  return true;
+}
+
+// The sizes that the header claims; whether it is right is found by writing it anew.
+std::optional<Layout> claimed_layout(std::string_view header) {
+  std::array<uint64_t, 3> sizes{};
+  for (uint64_t& size : sizes) {
+    if (!skip_past(header, R"("shape":[)")) return std::nullopt;
+    const auto number = take_number(header);
+    if (!number || *number > kLargestPart) return std::nullopt;
+    size = *number;
+  }
+  return Layout{.payload_size = sizes[0], .side_size = sizes[1], .index_size = sizes[2]};
+}
+
+std::optional<uint64_t> oldest_reader(std::string_view header) {
+  header.remove_prefix(kLengthSize + kStart.size());
+  if (!take_number(header) || !header.starts_with(kOldestReader)) return std::nullopt;
+  header.remove_prefix(kOldestReader.size());
+  return take_number(header);
+}
+
+bool starts_as_archive(std::string_view slot) {
+  return slot.size() == kHeaderSlot && slot.substr(kLengthSize).starts_with(kStart);
+}
+
+Result<std::string> read_slot(const InputFile& file) {
+  std::string slot(kHeaderSlot, '\0');
+  FINEDELTA_CHECK(file.read(0, std::as_writable_bytes(std::span(slot))));
+  return slot;
+}
+
+}  // namespace
+
+std::string encode_layout(const Layout& layout) {
+  const std::string unhashed = encode_with_hash(layout, std::string(kHashDigits, '0'));
+  return encode_with_hash(layout, to_hex(xxh3_128(as_bytes(unhashed)).bytes));
+}
+
+bool looks_like_archive(const InputFile& file) {
+  if (file.size() < kHeaderSlot) return false;
+  const auto slot = read_slot(file);
+  return slot && starts_as_archive(*slot);
+}
+
+Result<Layout> read_layout(const InputFile& file) {
+  if (!looks_like_archive(file)) {
+    return fail(ErrorCode::kUsage, "{} is not a finedelta archive", quoted(file.path()));
+  }
+  FINEDELTA_ASSIGN(const std::string slot, read_slot(file));
+  const auto version = oldest_reader(slot);
+  if (version && *version > kFormatVersion) {
+    return fail(ErrorCode::kUsage,
+                "{} needs a finedelta that reads archive format {}; this one reads up to {}",
+                quoted(file.path()), *version, kFormatVersion);
+  }
+  const auto layout = claimed_layout(slot);
+  if (!layout || encode_layout(*layout) != slot) {
+    return fail(ErrorCode::kDamaged, "{}: the archive's header is damaged", quoted(file.path()));
+  }
+  if (file.size() != layout->file_size()) {
+    return fail(ErrorCode::kDamaged, "{} has {} bytes where its header promises {}",
+                quoted(file.path()), file.size(), layout->file_size());
+  }
+  return *layout;
+}
+
+}  // namespace finedelta::archive

@@ -1,0 +1,39 @@
+// Writing an archive: chunks stream out first, index and header follow.
+#ifndef FINEDELTA_ARCHIVE_WRITER_H_
+#define FINEDELTA_ARCHIVE_WRITER_H_
+
+#include <string>
+
+#include "archive/format.h"
+#include "archive/layout.h"
+#include "base/atomic_output.h"
+#include "finedelta/result.h"
+
+namespace finedelta::archive {
+
+// Not thread-safe. An archive that is not finished leaves nothing behind.
+class Writer {
+ public:
+  // kUsage when `path` exists and `replace` is not set.
+  static Result<Writer> create(const std::string& path, bool replace);
+
+  // Appends the stored bytes of the next chunk, to the payload or, after `end_payload`, to the side
+  // files. Chunks come in the order of Index::chunks.
+  Status append(Bytes stored);
+  void end_payload() { layout_.payload_size = next_ - kHeaderSlot; }
+
+  // Writes index and header, syncs, and makes the archive appear at its path. Returns its size.
+  Result<uint64_t> finish(const Index& index);
+
+ private:
+  explicit Writer(AtomicFile file) : file_(std::move(file)) {}
+
+  AtomicFile file_;
+  Layout layout_;
+  uint64_t next_ = kHeaderSlot;
+  uint64_t synced_ = 0;
+};
+
+}  // namespace finedelta::archive
+
+#endif  // FINEDELTA_ARCHIVE_WRITER_H_

@@ -1,0 +1,194 @@
+#include "engine/base_set.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "archive/fingerprint.h"
+#include "base/error.h"
+#include "base/file_hash.h"
+#include "engine/resources.h"
+
+namespace finedelta {
+
+namespace {
+
+uint64_t bytes_of(const safetensors::Tensor& tensor) { return tensor.end - tensor.begin; }
+
+std::string type_and_shape(DType dtype, const std::vector<uint64_t>& shape) {
+  return fmt::format("{} [{}]", dtype_name(dtype), fmt::join(shape, ", "));
+}
+
+Result<uint64_t> sample_hash(const Shard& shard, const safetensors::Tensor& tensor) {
+  const archive::SampleRange range = archive::sample_range(bytes_of(tensor));
+  std::vector<std::byte> sample(range.size);
+  FINEDELTA_CHECK(shard.read(tensor, range.offset, sample));
+  return xxh3_64(sample);
+}
+
+}  // namespace
+
+Result<BaseSet> BaseSet::open(const archive::Archive& archive,
+                              const std::vector<std::string>& arguments, const Options& options) {
+  BaseSet set(archive, options);
+  set.places_.resize(archive.index.base_tensors.size());
+  set.files_.resize(archive.index.base_files.size());
+  for (const std::string& argument : arguments) FINEDELTA_CHECK(set.add(argument));
+  set.given_ = arguments.size();
+  return set;
+}
+
+Status BaseSet::add(const std::string& argument) {
+  const CheckpointOptions checkpoint_options{
+      .role = Role::kBase, .all = true, .header_limit = header_limit(*options_), .note = {}};
+  FINEDELTA_ASSIGN(Checkpoint checkpoint, open_checkpoint(argument, checkpoint_options));
+  Opened& opened = opened_.emplace_back();
+  opened.checkpoint = std::move(checkpoint);
+  for (const Shard& shard : opened.checkpoint.shards) {
+    for (size_t t = 0; t < shard.header.tensors.size(); ++t) {
+      opened.tensors[shard.header.tensors[t].name].emplace_back(&shard, t);
+    }
+  }
+  return {};
+}
+
+Result<BaseSet::Place> BaseSet::find_tensor(const archive::BaseTensor& wanted) {
+  std::string why = "is missing";
+  for (Opened& opened : opened_) {
+    const auto named = opened.tensors.find(wanted.name);
+    if (named == opened.tensors.end()) continue;
+    for (const auto& [shard, t] : named->second) {
+      const safetensors::Tensor& tensor = shard->header.tensors[t];
+      if (tensor.dtype != wanted.dtype || tensor.shape != wanted.shape) {
+        why = fmt::format("is {} where the archive was made from {}",
+                          type_and_shape(tensor.dtype, tensor.shape),
+                          type_and_shape(wanted.dtype, wanted.shape));
+        continue;
+      }
+      FINEDELTA_ASSIGN(const uint64_t sample, sample_hash(*shard, tensor));
+      if (sample == wanted.sample) {
+        opened.used = true;
+        return Place{.shard = shard, .tensor = &tensor};
+      }
+      why = "differs from the one that the archive was made from (another revision?)";
+    }
+  }
+  return fail(ErrorCode::kWrongBase, "wrong base: tensor {} {}", quoted(wanted.name), why);
+}
+
+Result<InputFile> BaseSet::find_file(const archive::BaseFile& wanted) {
+  std::string why = "is missing";
+  for (Opened& opened : opened_) {
+    const auto& entries = opened.checkpoint.entries;
+    const auto entry = std::ranges::find(entries, wanted.path, &Entry::path);
+    if (entry == entries.end()) continue;
+    FINEDELTA_ASSIGN(InputFile file, InputFile::open(entry->source));
+    if (file.size() == wanted.size) {
+      opened.used = true;
+      return file;
+    }
+    why = fmt::format("has {} bytes where the archive was made from {}", file.size(), wanted.size);
+  }
+  return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quoted(wanted.path), why);
+}
+
+Status BaseSet::locate(uint32_t base, const std::vector<uint32_t>& base_tensors,
+                       const std::vector<uint32_t>& base_files) {
+  const archive::Index& index = archive_->index;
+  for (const uint32_t i : base_tensors) {
+    if (index.base_tensors[i].base != base) continue;
+    FINEDELTA_ASSIGN(places_[i], find_tensor(index.base_tensors[i]));
+  }
+  for (const uint32_t i : base_files) {
+    if (index.base_files[i].base != base) continue;
+    FINEDELTA_ASSIGN(files_[i], find_file(index.base_files[i]));
+  }
+  return {};
+}
+
+Status BaseSet::locate_in_cache(uint32_t base, const std::vector<uint32_t>& base_tensors,
+                                const std::vector<uint32_t>& base_files, const Status& without) {
+  const archive::Base& wanted = archive_->index.bases[base];
+  Status found = without;
+  for (const std::string& snapshot :
+       cached_snapshots({.name = wanted.name, .revision = wanted.revision})) {
+    // A snapshot that can't be opened is none of the user's business here.
+    if (!add(snapshot)) continue;
+    found = locate(base, base_tensors, base_files);
+    if (found) return found;
+    opened_.pop_back();
+  }
+  if (given_ > 0) return without;
+  const std::string name = wanted.name.empty() ? "the base"
+                                               : fmt::format("the base {} (revision {})",
+                                                             quoted(wanted.name),
+                                                             quoted(wanted.revision));
+  return fail(ErrorCode::kFailure,
+              "{} is needed, and it is not in the local Hugging Face cache; give its path", name);
+}
+
+Status BaseSet::require(const std::vector<uint32_t>& base_tensors,
+                        const std::vector<uint32_t>& base_files) {
+  const archive::Index& index = archive_->index;
+  std::vector<bool> needed(index.bases.size());
+  for (const uint32_t i : base_tensors) needed[index.base_tensors[i].base] = true;
+  for (const uint32_t i : base_files) needed[index.base_files[i].base] = true;
+  for (uint32_t base = 0; base < needed.size(); ++base) {
+    if (!needed[base]) continue;
+    Status found = locate(base, base_tensors, base_files);
+    if (!found && given_ < index.bases.size() && found.error().code == ErrorCode::kWrongBase) {
+      found = locate_in_cache(base, base_tensors, base_files, found);
+    }
+    if (!found) return found;
+  }
+  return {};
+}
+
+Status BaseSet::require_tensors(const std::vector<uint32_t>& base_tensors) {
+  return require(base_tensors, {});
+}
+
+Status BaseSet::require_files(const std::vector<uint32_t>& base_files) {
+  return require({}, base_files);
+}
+
+Status BaseSet::read(uint32_t base_tensor, uint64_t offset, MutableBytes to) const {
+  const Place& place = places_[base_tensor];
+  return place.shard->read(*place.tensor, offset, to);
+}
+
+Status BaseSet::check_tensor(uint32_t base_tensor) const {
+  const archive::BaseTensor& wanted = archive_->index.base_tensors[base_tensor];
+  const uint64_t size = bytes_of(*places_[base_tensor].tensor);
+  archive::Fingerprint fingerprint(wanted.dtype, wanted.shape);
+  std::vector<std::byte> block;
+  for (uint64_t at = 0; at < size; at += archive::kFingerprintBlock) {
+    block.resize(std::min(archive::kFingerprintBlock, size - at));
+    FINEDELTA_CHECK(read(base_tensor, at, block));
+    fingerprint.add_block(xxh3_128(block));
+  }
+  if (fingerprint.digest() == wanted.fingerprint) return {};
+  return fail(ErrorCode::kWrongBase,
+              "wrong base: tensor {} differs from the one that the archive was made from "
+              "(another revision, or damaged)",
+              quoted(wanted.name));
+}
+
+Status BaseSet::check_file(uint32_t base_file) const {
+  const archive::BaseFile& wanted = archive_->index.base_files[base_file];
+  FINEDELTA_ASSIGN(const Hash128 hash, hash_file(file(base_file)));
+  if (hash == wanted.hash) return {};
+  return fail(ErrorCode::kWrongBase,
+              "wrong base: file {} differs from the one that the archive was made from",
+              quoted(wanted.path));
+}
+
+std::vector<std::string> BaseSet::locations() const {
+  std::vector<std::string> out;
+  for (const Opened& opened : opened_) {
+    if (opened.used) out.push_back(opened.checkpoint.location);
+  }
+  return out;
+}
+
+}  // namespace finedelta

@@ -1,0 +1,79 @@
+// The bases of an archive, found and checked.
+#ifndef FINEDELTA_ENGINE_BASE_SET_H_
+#define FINEDELTA_ENGINE_BASE_SET_H_
+
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "archive/archive.h"
+#include "checkpoint/checkpoint.h"
+#include "finedelta/options.h"
+#include "finedelta/result.h"
+#include "predict/base/base.h"
+
+namespace finedelta {
+
+// Finds the base tensors and base files that an archive records in the checkpoints at hand. A
+// tensor is found by name, dtype, shape and sample hash, in whichever base and shard it is.
+// After `require_*`, const members may be called from several threads at once.
+class BaseSet {
+ public:
+  // `archive` must outlive the set. Opens `arguments` (headers only).
+  static Result<BaseSet> open(const archive::Archive& archive,
+                              const std::vector<std::string>& arguments, const Options& options);
+
+  // Finds these records, or says which one is missing or differs (kWrongBase). Bases that were not
+  // given are looked for in the local Hugging Face cache; kFailure where they are not there.
+  Status require_tensors(const std::vector<uint32_t>& base_tensors);
+  Status require_files(const std::vector<uint32_t>& base_files);
+
+  // Fills `to` from a required base tensor's bytes at `offset`.
+  Status read(uint32_t base_tensor, uint64_t offset, MutableBytes to) const;
+  [[nodiscard]] const InputFile& file(uint32_t base_file) const { return *files_[base_file]; }
+
+  // Whether the whole of a required tensor or file is the one recorded: kWrongBase if not.
+  Status check_tensor(uint32_t base_tensor) const;
+  Status check_file(uint32_t base_file) const;
+
+  // Where the bases are that were used, in the order in which they were opened.
+  [[nodiscard]] std::vector<std::string> locations() const;
+
+ private:
+  struct Opened {
+    Checkpoint checkpoint;
+    std::unordered_map<std::string_view, std::vector<std::pair<const Shard*, size_t>>> tensors;
+    bool used = false;
+  };
+  struct Place {
+    const Shard* shard = nullptr;
+    const safetensors::Tensor* tensor = nullptr;
+  };
+
+  BaseSet(const archive::Archive& archive, const Options& options)
+      : archive_(&archive), options_(&options) {}
+
+  Status add(const std::string& argument);
+  Result<Place> find_tensor(const archive::BaseTensor& wanted);
+  Result<InputFile> find_file(const archive::BaseFile& wanted);
+  Status locate(uint32_t base, const std::vector<uint32_t>& base_tensors,
+                const std::vector<uint32_t>& base_files);
+  Status locate_in_cache(uint32_t base, const std::vector<uint32_t>& base_tensors,
+                         const std::vector<uint32_t>& base_files, const Status& without);
+  Status require(const std::vector<uint32_t>& base_tensors,
+                 const std::vector<uint32_t>& base_files);
+
+  const archive::Archive* archive_;
+  const Options* options_;
+  size_t given_ = 0;
+  std::list<Opened> opened_;  // a list: places point into it
+  std::vector<Place> places_;
+  std::vector<std::optional<InputFile>> files_;
+};
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ENGINE_BASE_SET_H_

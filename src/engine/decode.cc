@@ -1,0 +1,93 @@
+#include "engine/decode.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "side/side_codec.h"
+
+namespace finedelta {
+
+namespace {
+
+constexpr uint64_t kDecoderState = uint64_t{1} << 20;  // zstd's and the like
+
+}  // namespace
+
+uint64_t decoder_bytes(const archive::Index& index) {
+  uint64_t unit = 1;
+  for (const archive::File& file : index.files) {
+    for (const archive::Tensor& tensor : file.tensors) {
+      unit = std::max<uint64_t>(unit, dtype_unit(tensor.dtype));
+      if (!tensor.base_tensor) continue;
+      unit = std::max<uint64_t>(unit, dtype_unit(index.base_tensors[*tensor.base_tensor].dtype));
+    }
+  }
+  // Stored bytes, base, prediction, planes and the result.
+  const uint64_t tensor = 5 * unit * index.units_per_chunk();
+  const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
+  return std::max(tensor, side) + kDecoderState;
+}
+
+// Says where in the archive a decoder's complaint comes from.
+Status Decoder::locate_error(const archive::Chunk& chunk, std::string_view what,
+                             Status error) const {
+  if (error) return error;
+  return fail(error.error().code, "{}: {} in the {} bytes at {}: {}",
+              quoted(archive_.file.path()), what, chunk.size, chunk.offset, error.error().message);
+}
+
+Status Decoder::read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size) {
+  prediction_.clear();
+  if (!tensor.base_tensor) return {};
+  const archive::BaseTensor& base = archive_.index.base_tensors[*tensor.base_tensor];
+  const uint64_t base_bytes = *safetensors::tensor_bytes(base.dtype, base.shape);
+  const ByteRange range =
+      base_range(base.dtype, base_bytes, number << archive_.index.chunk_log2,
+                 size / dtype_unit(tensor.dtype));
+  base_.resize(range.size);
+  FINEDELTA_CHECK(bases_.read(*tensor.base_tensor, range.offset, base_));
+  if (count_) count_->base += range.size;
+  prediction_.resize(size);
+  predict_from_base(base.dtype, base_, tensor.dtype, prediction_);
+  return {};
+}
+
+Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value) {
+  const archive::Chunk& chunk = archive_.index.chunks[tensor.first_chunk + number];
+  FINEDELTA_CHECK(archive_.read_chunk(chunk, stored_));
+  if (count_) count_->archive += chunk.size;
+  const Coder& coder = coders()[chunk.coder];
+  // Raw chunks hold their result: the base is not read for them.
+  if (coder.uses_prediction) {
+    FINEDELTA_CHECK(read_prediction(tensor, number, value.size()));
+  }
+  const Status decoded = coder.decode(stored_, dtype_unit(tensor.dtype), prediction_, value,
+                                      scratch_);
+  if (!decoded) return locate_error(chunk, quoted(tensor.name), decoded);
+  if (xxh3_128(value) == chunk.result_hash) return {};
+  if (tensor.base_tensor && coder.uses_prediction) {
+    FINEDELTA_CHECK(bases_.check_tensor(*tensor.base_tensor));
+  }
+  return fail(ErrorCode::kDamaged, "{}: tensor {} does not come out as it was packed",
+              quoted(archive_.file.path()), quoted(tensor.name));
+}
+
+Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBytes value) {
+  const archive::Chunk& chunk = archive_.index.chunks[number];
+  FINEDELTA_CHECK(archive_.read_chunk(chunk, stored_));
+  const auto coder = static_cast<SideCoder>(chunk.coder);
+  base_.clear();
+  if (coder == SideCoder::kPatch) {
+    const archive::Prefix& prefix = archive_.index.prefixes.at(number);
+    base_.resize(prefix.size);
+    FINEDELTA_CHECK(bases_.file(file->base_file).read(prefix.offset, base_));
+  }
+  Status decoded = decode_side_chunk(coder, stored_, base_, scratch_.decoder, value);
+  if (decoded && xxh3_128(value) == chunk.result_hash) return {};
+  // A patch that does not decode may be the base file's fault.
+  if (coder == SideCoder::kPatch) FINEDELTA_CHECK(bases_.check_file(file->base_file));
+  if (decoded) decoded = fail(ErrorCode::kDamaged, "it does not come out as it was packed");
+  return locate_error(chunk, file ? quoted(file->path) : "an embedded file", decoded);
+}
+
+}  // namespace finedelta

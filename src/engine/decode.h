@@ -1,0 +1,56 @@
+// Decoding one chunk: stored bytes and base in, checked bytes out. The heart of unpack, verify and
+// random access.
+#ifndef FINEDELTA_ENGINE_DECODE_H_
+#define FINEDELTA_ENGINE_DECODE_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "archive/archive.h"
+#include "coder/coder.h"
+#include "engine/base_set.h"
+#include "finedelta/result.h"
+
+namespace finedelta {
+
+// Counts what was read, for those who want to know; relaxed, any thread.
+struct ReadCount {
+  std::atomic<uint64_t> archive{0};
+  std::atomic<uint64_t> base{0};
+};
+
+// Archive and bases must outlive the decoder. One for each thread.
+class Decoder {
+ public:
+  Decoder(const archive::Archive& archive, const BaseSet& bases, ReadCount* count = nullptr)
+      : archive_(archive), bases_(bases), count_(count) {}
+
+  // Fills `value` (as long as the chunk) with chunk `number` of a tensor whose base tensor has been
+  // required. The XXH3-128 of `value` is checked: kDamaged when the archive is at fault, kWrongBase
+  // when the base is.
+  Status tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value);
+
+  // The same for chunk `number` of all side chunks' count; `file` is the patched file it belongs
+  // to, or null.
+  Status side_chunk(uint64_t chunk, const archive::File* file, MutableBytes value);
+
+ private:
+  Status read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size);
+  Status locate_error(const archive::Chunk& chunk, std::string_view what, Status error) const;
+
+  const archive::Archive& archive_;
+  const BaseSet& bases_;
+  ReadCount* count_;
+  CoderScratch scratch_;
+  std::vector<std::byte> stored_;
+  std::vector<std::byte> base_;
+  std::vector<std::byte> prediction_;
+};
+
+// The most memory that one Decoder and one result take.
+[[nodiscard]] uint64_t decoder_bytes(const archive::Index& index);
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ENGINE_DECODE_H_

@@ -1,0 +1,192 @@
+#include "finedelta/unpack.h"
+
+#include <numeric>
+#include <optional>
+
+#include "archive/archive.h"
+#include "base/atomic_output.h"
+#include "base/error.h"
+#include "engine/base_set.h"
+#include "engine/rebuild.h"
+#include "engine/resources.h"
+
+namespace finedelta {
+
+namespace {
+
+std::vector<uint32_t> all_of(size_t count) {
+  std::vector<uint32_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0u);
+  return numbers;
+}
+
+bool wanted(const archive::File& file, bool weights_only) {
+  return !weights_only || file.kind == archive::FileKind::kShard;
+}
+
+uint64_t wanted_bytes(const archive::Index& index, bool weights_only) {
+  uint64_t total = 0;
+  for (const archive::File& file : index.files) {
+    if (wanted(file, weights_only)) total += file.size;
+  }
+  return total;
+}
+
+Status check_sha256(const archive::File& file, Sha256Hasher& hasher) {
+  if (hasher.digest() == file.sha256) return {};
+  return fail(ErrorCode::kDamaged, "file {} does not have the SHA-256 that it was packed with",
+              quoted(file.path));
+}
+
+// Neither the output inside an input, nor an input inside an output that is to be replaced.
+Status check_output_apart(const std::string& output, const std::vector<std::string>& inputs) {
+  for (const std::string& input : inputs) {
+    FINEDELTA_ASSIGN(const bool inside, contains(input, output));
+    FINEDELTA_ASSIGN(const bool around, contains(output, input));
+    if (inside || around) {
+      return fail(ErrorCode::kUsage, "the output {} and the input {} would be one in the other",
+                  quoted(output), quoted(input));
+    }
+  }
+  return {};
+}
+
+class Unpacking {
+ public:
+  Unpacking(const archive::Archive& archive, const BaseSet& bases, const UnpackOptions& options)
+      : archive_(archive),
+        options_(options),
+        progress_(options.progress, wanted_bytes(archive.index, options.weights_only)),
+        rebuilder_(archive, bases, options, progress_) {}
+
+  Status to(const std::string& output) {
+    return archive_.index.single_file ? to_file(output) : to_directory(output);
+  }
+
+ private:
+  Status to_file(const std::string& output) {
+    FINEDELTA_ASSIGN(AtomicFile target, AtomicFile::create(output, options_.force));
+    const archive::File& file = archive_.index.files[0];
+    FINEDELTA_CHECK(write(file, target.file()));
+    if (file.executable) FINEDELTA_CHECK(target.file().make_executable());
+    return target.publish();
+  }
+
+  Status to_directory(const std::string& output) {
+    FINEDELTA_ASSIGN(AtomicDirectory target, AtomicDirectory::create(output, options_.force));
+    for (const archive::File& file : archive_.index.files) {
+      if (!wanted(file, options_.weights_only)) continue;
+      if (file.kind == archive::FileKind::kEmptyDirectory) {
+        FINEDELTA_CHECK(make_directories(target.path(), file.path));
+        continue;
+      }
+      FINEDELTA_ASSIGN(const OutputFile out,
+                       create_file(target.path(), file.path, file.executable));
+      FINEDELTA_CHECK(write(file, out));
+      FINEDELTA_CHECK(out.sync());
+    }
+    return target.publish();
+  }
+
+  Status write(const archive::File& file, const OutputFile& out) {
+    FINEDELTA_CHECK(out.allocate(file.size));
+    std::optional<Sha256Hasher> hasher;
+    if (options_.sha256) hasher.emplace();
+    const Sink sink{.write = [&](uint64_t offset, Bytes bytes) -> Status {
+                      FINEDELTA_CHECK(out.write(offset, bytes));
+                      out.start_sync(offset, bytes.size());
+                      return {};
+                    },
+                    .sha256 = hasher ? &*hasher : nullptr};
+    FINEDELTA_CHECK(rebuilder_.rebuild(file, sink));
+    return hasher ? check_sha256(file, *hasher) : Status();
+  }
+
+  const archive::Archive& archive_;
+  const UnpackOptions& options_;
+  ProgressMeter progress_;
+  Rebuilder rebuilder_;
+};
+
+Status require_all(BaseSet& bases, const archive::Index& index, bool weights_only) {
+  FINEDELTA_CHECK(bases.require_tensors(all_of(index.base_tensors.size())));
+  if (weights_only) return {};
+  return bases.require_files(all_of(index.base_files.size()));
+}
+
+// Reads every chunk and compares its hash; header and index were checked when they were opened.
+Status check_stored_bytes(const archive::Archive& archive, const Options& options) {
+  uint64_t total = 0;
+  for (const archive::Chunk& chunk : archive.index.chunks) total += chunk.size;
+  ProgressMeter progress(options.progress, total);
+  const unsigned workers = affordable_workers(options, decoder_bytes(archive.index), 0);
+  std::vector<std::vector<std::byte>> stored(workers);
+  return parallel_for(archive.index.chunks.size(), workers, options.cancel,
+                      [&](uint64_t i, unsigned worker) -> Status {
+                        const archive::Chunk& chunk = archive.index.chunks[i];
+                        FINEDELTA_CHECK(archive.read_chunk(chunk, stored[worker]));
+                        progress.add(chunk.size);
+                        return {};
+                      });
+}
+
+Status rebuild_and_compare(const archive::Archive& archive, const BaseSet& bases,
+                           const Options& options) {
+  ProgressMeter progress(options.progress, wanted_bytes(archive.index, false));
+  Rebuilder rebuilder(archive, bases, options, progress);
+  for (const archive::File& file : archive.index.files) {
+    if (file.kind == archive::FileKind::kEmptyDirectory) continue;
+    Sha256Hasher hasher;
+    FINEDELTA_CHECK(rebuilder.rebuild(file, {.write = {}, .sha256 = &hasher}));
+    FINEDELTA_CHECK(check_sha256(file, hasher));
+  }
+  return {};
+}
+
+uint64_t count_files(const archive::Index& index, bool weights_only) {
+  uint64_t files = 0;
+  for (const archive::File& file : index.files) {
+    if (wanted(file, weights_only) && file.kind != archive::FileKind::kEmptyDirectory) ++files;
+  }
+  return files;
+}
+
+}  // namespace
+
+Result<UnpackReport> unpack(const std::vector<std::string>& bases, const std::string& archive,
+                            const std::string& output, const UnpackOptions& options) {
+  FINEDELTA_CHECK(check_options(options));
+  FINEDELTA_ASSIGN(const archive::Archive opened, archive::Archive::open(archive, options.memory));
+  FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
+  FINEDELTA_CHECK(require_all(base_set, opened.index, options.weights_only));
+  std::vector<std::string> inputs = base_set.locations();
+  inputs.push_back(archive);
+  FINEDELTA_CHECK(check_output_apart(output, inputs));
+  FINEDELTA_CHECK(Unpacking(opened, base_set, options).to(output));
+  return UnpackReport{.files = count_files(opened.index, options.weights_only),
+                      .bytes = wanted_bytes(opened.index, options.weights_only),
+                      .sha256_checked = options.sha256,
+                      .bases = base_set.locations()};
+}
+
+Result<VerifyReport> verify(const std::string& archive, const std::vector<std::string>& bases,
+                            const Options& options) {
+  FINEDELTA_CHECK(check_options(options));
+  FINEDELTA_ASSIGN(const archive::Archive opened, archive::Archive::open(archive, options.memory));
+  VerifyReport report{.archive_bytes = opened.layout.file_size(),
+                      .chunks = opened.index.chunks.size()};
+  if (bases.empty() && !opened.index.bases.empty()) {
+    FINEDELTA_CHECK(check_stored_bytes(opened, options));
+    return report;
+  }
+  FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
+  FINEDELTA_CHECK(require_all(base_set, opened.index, false));
+  FINEDELTA_CHECK(rebuild_and_compare(opened, base_set, options));
+  report.rebuilt = true;
+  report.files = count_files(opened.index, false);
+  report.bytes = wanted_bytes(opened.index, false);
+  report.bases = base_set.locations();
+  return report;
+}
+
+}  // namespace finedelta
