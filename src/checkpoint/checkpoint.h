@@ -9,38 +9,23 @@
 #include <vector>
 
 #include "base/file.h"
+#include "checkpoint/hf_cache.h"
+#include "checkpoint/walk.h"
 #include "finedelta/progress.h"
 #include "finedelta/result.h"
 #include "safetensors/header.h"
 
 namespace finedelta {
 
-enum class EntryKind : uint8_t { kShard, kSideFile, kEmptyDirectory };
-
-struct Entry {
-  std::string path;    // relative, '/' between parts; for a single file, its name
-  std::string source;  // where the bytes are: an absolute path with symbolic links resolved
-  EntryKind kind = EntryKind::kSideFile;
-  bool executable = false;  // the owner's bit
-  uint64_t size = 0;
-};
-
 struct Shard {
   size_t entry = 0;  // index into Checkpoint::entries
-  InputFile file;
+  InputFile file;    // opened under the name that the user sees, for messages
   safetensors::Header header;
-};
-
-// The name under which a model is known in the Hugging Face cache; both empty for other paths.
-struct ModelName {
-  std::string name;      // "org/name"
-  std::string revision;  // the commit, as the cache's snapshot folder is called
-  bool operator==(const ModelName&) const = default;
 };
 
 struct Checkpoint {
   std::string location;  // absolute path of the directory or file, for messages
-  ModelName model;
+  ModelName model;       // of a snapshot in a Hugging Face cache, or of a file in one
   bool single_file = false;
   std::vector<Entry> entries;  // sorted by path, bytewise
   std::vector<Shard> shards;   // in order of their entries
@@ -66,10 +51,6 @@ struct CheckpointOptions {
 // directory below the top, devices, sockets and FIFOs are kDamaged. So are a Git LFS pointer in
 // place of a shard, and a single file that is not a valid safetensors file.
 Result<Checkpoint> open_checkpoint(std::string_view argument, const CheckpointOptions& options);
-
-// The snapshot folders in the local Hugging Face cache that may hold `model`: the recorded revision
-// of the recorded name first; where no name is recorded, every snapshot there is. Absolute paths.
-std::vector<std::string> cached_snapshots(const ModelName& model);
 
 }  // namespace finedelta
 

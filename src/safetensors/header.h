@@ -23,6 +23,9 @@ inline constexpr uint64_t kLengthSize = 8;
 // The largest header that the reference implementation reads.
 inline constexpr uint64_t kLargestHeader = 100'000'000;
 
+// The most dimensions of a tensor.
+inline constexpr uint64_t kLargestRank = 64;
+
 struct Tensor {
   std::string name;
   DType dtype = DType::kU8;
@@ -42,7 +45,8 @@ struct Header {
 };
 
 // Bytes that a tensor of this type and shape takes; nothing where that is not a whole number of
-// bytes or over 2^63 - 1.
+// bytes or over 2^63 - 1. A dimension of 0 makes it 0 bytes, but the bytes without that dimension
+// must still stay within 2^63 - 1, so that every product of dimensions fits 64 bits.
 [[nodiscard]] std::optional<uint64_t> tensor_bytes(DType dtype, std::span<const uint64_t> shape);
 
 // Reads `json` strictly: UTF-8, one JSON object that starts with '{' and is followed by nothing but
