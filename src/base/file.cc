@@ -115,6 +115,16 @@ Status OutputFile::sync() const {
   return {};
 }
 
+Status OutputFile::make_executable() const {
+  struct stat info {};
+  if (fstat(descriptor_.get(), &info) != 0) return fail_errno(errno, "examine", path_);
+  const mode_t readers = info.st_mode & (S_IRUSR | S_IRGRP | S_IROTH);
+  if (fchmod(descriptor_.get(), (info.st_mode & 07777) | readers >> 2) != 0) {
+    return fail_errno(errno, "make executable", path_);
+  }
+  return {};
+}
+
 Result<std::string> read_small_file(const std::string& path, uint64_t limit) {
   FINEDELTA_ASSIGN(const InputFile file, InputFile::open(path));
   if (file.size() > limit) {

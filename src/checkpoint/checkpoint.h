@@ -21,6 +21,11 @@ struct Shard {
   size_t entry = 0;  // index into Checkpoint::entries
   InputFile file;    // opened under the name that the user sees, for messages
   safetensors::Header header;
+
+  // Fills `to` with the bytes of one of its tensors from `offset` on.
+  Status read(const safetensors::Tensor& tensor, uint64_t offset, MutableBytes to) const {
+    return file.read(header.data_offset() + tensor.begin + offset, to);
+  }
 };
 
 struct Checkpoint {
