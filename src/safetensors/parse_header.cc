@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -30,7 +32,7 @@ JsonStatus check_unique(std::vector<Name> names) {
   const auto twice = std::ranges::adjacent_find(names, {}, &Name::text);
   if (twice == names.end()) return {};
   return wrong(std::next(twice)->offset,
-               fmt::format("the name {} is there twice", quoted(twice->text)));
+               fmt::format("the name {} occurs twice", quoted(twice->text)));
 }
 
 // A tensor, and where its data_offsets are in the JSON.
@@ -132,7 +134,7 @@ JsonStatus HeaderParser::parse_tensor() {
   });
   FINEDELTA_CHECK(parsed);
   for (const Field& field : kFields) {
-    if ((seen & field.bit) == 0) return wrong(begin, fmt::format("its {} is missing", field.key));
+    if ((seen & field.bit) == 0) return wrong(begin, fmt::format("it has no {}", field.key));
   }
   FINEDELTA_CHECK(check_size(entry));
   entries_.push_back(std::move(entry));
@@ -145,7 +147,7 @@ JsonStatus HeaderParser::parse_field(std::string_view key, uint64_t offset, unsi
   if (field == kFields.end()) {
     return wrong(offset, fmt::format("{} is not a field of a tensor", quoted(key)));
   }
-  if ((seen & field->bit) != 0) return wrong(offset, fmt::format("its {} is there twice", key));
+  if ((seen & field->bit) != 0) return wrong(offset, fmt::format("its {} occurs twice", key));
   seen |= field->bit;
   return (this->*field->parse)(entry);
 }
@@ -180,7 +182,7 @@ JsonStatus HeaderParser::parse_offsets(Entry& entry) {
     return {};
   });
   FINEDELTA_CHECK(parsed);
-  if (count < offsets.size()) return wrong(entry.offset, "its data_offsets are less than two");
+  if (count < offsets.size()) return wrong(entry.offset, "its data_offsets are fewer than two");
   entry.tensor.begin = offsets[0];
   entry.tensor.end = offsets[1];
   return {};
