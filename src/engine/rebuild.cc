@@ -16,8 +16,8 @@ constexpr uint64_t kWaiting = 2;
 // The tensor that a chunk of the shard belongs to. A tensor without bytes has no chunk and shares
 // its first chunk's number with the tensor behind it.
 const archive::Tensor& tensor_of_chunk(const archive::File& shard, uint64_t chunk) {
-  const auto behind = std::ranges::upper_bound(shard.tensors, chunk, {},
-                                               &archive::Tensor::first_chunk);
+  const auto behind =
+      std::ranges::upper_bound(shard.tensors, chunk, {}, &archive::Tensor::first_chunk);
   return *std::prev(behind);
 }
 
@@ -124,8 +124,8 @@ Status Rebuilder::embedded(const archive::File& file, const Sink& sink) {
     const uint64_t number = at / archive::kSideChunk;
     if (bundle_chunk_number_ != number) {
       bundle_chunk_.resize(archive::side_chunk_bytes(archive_.index.bundle_size, number));
-      FINEDELTA_CHECK(decoders_[0].side_chunk(archive_.index.tensor_chunks + number, nullptr,
-                                              bundle_chunk_));
+      FINEDELTA_CHECK(
+          decoders_[0].side_chunk(archive_.index.tensor_chunks + number, nullptr, bundle_chunk_));
       bundle_chunk_number_ = number;
     }
     const uint64_t skip = at % archive::kSideChunk;

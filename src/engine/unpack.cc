@@ -6,7 +6,9 @@
 #include "archive/archive.h"
 #include "base/atomic_output.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "engine/base_set.h"
+#include "engine/output_apart.h"
 #include "engine/rebuild.h"
 #include "engine/resources.h"
 
@@ -36,19 +38,6 @@ Status check_sha256(const archive::File& file, Sha256Hasher& hasher) {
   if (hasher.digest() == file.sha256) return {};
   return fail(ErrorCode::kDamaged, "file {} does not have the SHA-256 that it was packed with",
               quoted(file.path));
-}
-
-// Neither the output inside an input, nor an input inside an output that is to be replaced.
-Status check_output_apart(const std::string& output, const std::vector<std::string>& inputs) {
-  for (const std::string& input : inputs) {
-    FINEDELTA_ASSIGN(const bool inside, contains(input, output));
-    FINEDELTA_ASSIGN(const bool around, contains(output, input));
-    if (inside || around) {
-      return fail(ErrorCode::kUsage, "the output {} and the input {} would be one in the other",
-                  quoted(output), quoted(input));
-    }
-  }
-  return {};
 }
 
 class Unpacking {
