@@ -66,10 +66,6 @@ struct ExtractOptions : Options {
   bool force = false;  // replace an existing output
 };
 
-struct ExtractOptions : Options {
-  bool force = false;  // replace an existing output
-};
-
 // Opens `archive` and extracts in one call.
 Result<ExtractReport> extract(const std::vector<std::string>& bases, const std::string& archive,
                               const std::vector<std::string>& selections, const std::string& output,

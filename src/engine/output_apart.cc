@@ -1,7 +1,7 @@
 #include "engine/output_apart.h"
 
-#include "base/atomic_output.h"
 #include "base/error.h"
+#include "base/output_target.h"
 
 namespace finedelta {
 

@@ -99,7 +99,7 @@ class SidePacker {
                           archive::side_chunk_bytes(file.size, number), file.size, older->size());
     };
     const int level = file.size > kLarge ? kLargeLevel : kLevel;
-    FINEDELTA_CHECK(parallel_ordered<JobResult>(
+    FINEDELTA_CHECK(parallel_ordered(
         file.chunks, static_cast<unsigned>(workers_.size()), (1 + kWaiting) * workers_.size(),
         options_.cancel,
         [&](uint64_t number, unsigned w) -> Result<JobResult> {

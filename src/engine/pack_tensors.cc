@@ -55,9 +55,9 @@ class TensorPacker {
         plan_.index.chunks.capacity() * 2 * sizeof(archive::Chunk) + runs_.size() * sizeof(Run);
     const unsigned count = affordable_workers(options_, worker_bytes(), index_bytes);
     workers_.resize(count);
-    FINEDELTA_CHECK(parallel_ordered<JobResult>(
+    FINEDELTA_CHECK(parallel_ordered(
         jobs_, count, (1 + kWaiting) * count, options_.cancel,
-        [this](uint64_t job, unsigned worker) { return work(job, workers_[worker]); },
+        [this](uint64_t job, unsigned w) { return work(job, workers_[w]); },
         [this](uint64_t job, JobResult result) { return commit(job, std::move(result)); }));
     return finish_bases();
   }

@@ -105,7 +105,7 @@ Status Rebuilder::chunks(uint64_t count, const Locate& locate, const Decode& dec
   const auto workers = static_cast<unsigned>(decoders_.size());
   if (!sink.sha256) return parallel_for(count, workers, options_.cancel, decode_and_write);
   using Value = std::vector<std::byte>;
-  return parallel_ordered<Value>(
+  return parallel_ordered(
       count, workers, (1 + kWaiting) * workers, options_.cancel,
       [&](uint64_t number, unsigned worker) -> Result<Value> {
         FINEDELTA_CHECK(decode_and_write(number, worker));

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/thread_count.h"
 #include "kernels/target.h"
 
 namespace finedelta {

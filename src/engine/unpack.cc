@@ -66,11 +66,11 @@ class Unpacking {
     for (const archive::File& file : archive_.index.files) {
       if (!wanted(file, options_.weights_only)) continue;
       if (file.kind == archive::FileKind::kEmptyDirectory) {
-        FINEDELTA_CHECK(make_directories(target.path(), file.path));
+        FINEDELTA_CHECK(target.make_directories(file.path));
         continue;
       }
       FINEDELTA_ASSIGN(const OutputFile out,
-                       create_file(target.path(), file.path, file.executable));
+                       target.create_file(file.path, file.executable));
       FINEDELTA_CHECK(write(file, out));
       FINEDELTA_CHECK(out.sync());
     }

@@ -46,7 +46,8 @@ void count_prefixes(const std::set<std::string_view>& longer,
 std::pair<std::string_view, size_t> most_votes(const std::map<std::string_view, size_t>& votes) {
   const auto best = std::ranges::max_element(
       votes, {}, [](const auto& prefix_and_votes) { return prefix_and_votes.second; });
-  return best == votes.end() ? std::pair<std::string_view, size_t>{} : *best;
+  if (best == votes.end()) return {};
+  return *best;
 }
 
 }  // namespace

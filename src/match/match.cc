@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/threads.h"
 #include "coder/coder.h"
 #include "match/candidates.h"
