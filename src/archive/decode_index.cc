@@ -230,7 +230,7 @@ class IndexDecoder {
     for (const File& file : index.files) {
       FINEDELTA_CHECK(check_relative_path(file.path));
       if (before && before->path >= file.path) {
-        return fail(ErrorCode::kDamaged, "path {} is out of order", quoted(file.path));
+        return fail(ErrorCode::kDamaged, "path {} is out of order", quote(file.path));
       }
       before = &file;
       paths.insert(file.path);
@@ -239,7 +239,7 @@ class IndexDecoder {
       const std::string_view path = file.path;
       for (size_t at = path.find('/'); at != path.npos; at = path.find('/', at + 1)) {
         if (paths.contains(path.substr(0, at))) {
-          return fail(ErrorCode::kDamaged, "path {} leads through a file", quoted(path));
+          return fail(ErrorCode::kDamaged, "path {} leads through a file", quote(path));
         }
       }
     }
@@ -399,20 +399,20 @@ Result<Index> decode_index(Bytes stored, const Layout& layout, uint64_t memory,
   const Bytes hash = prefix.bytes(sizeof(Hash128));
   const uint64_t body_size = prefix.u64();
   if (!prefix.ok() || !std::ranges::equal(hash, xxh3_128(stored.subspan(sizeof(Hash128))).bytes)) {
-    return fail(ErrorCode::kDamaged, "{}: the archive's index is damaged", quoted(where));
+    return fail(ErrorCode::kDamaged, "{}: the archive's index is damaged", quote(where));
   }
   if (body_size > memory / 4) {
     return fail(ErrorCode::kFailure,
                 "{}: the archive's index has {} bytes, too many for the memory limit; raise it "
                 "with --memory",
-                quoted(where), body_size);
+                quote(where), body_size);
   }
   std::vector<std::byte> body(body_size);
   Status status = ZstdDecoder().decompress(prefix.bytes(prefix.remaining()), {}, body);
   Index index;
   if (status) status = IndexDecoder(body, layout, memory / 4).decode(index);
   if (!status) {
-    return fail(status.error().code, "{}: the archive's index can't be read: {}", quoted(where),
+    return fail(status.error().code, "{}: the archive's index can't be read: {}", quote(where),
                 status.error().message);
   }
   return index;

@@ -27,7 +27,7 @@ template <typename... Args>
 // `text` in single quotes, fit for a terminal: control characters and bytes that are not UTF-8
 // are written as \xNN, and anything longer than 200 bytes is shortened. Every name that comes
 // from outside goes through this before it enters a message.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string quote(std::string_view text);
 
 }  // namespace finedelta
 

@@ -95,7 +95,7 @@ class Opener {
     return fail(ErrorCode::kDamaged,
                 "{} is a Git LFS pointer, not the file that it stands for; fetch the file with "
                 "`git lfs pull`",
-                quoted(file.path()));
+                quote(file.path()));
   }
 
   // Takes the size of the shard's header, as far as there can be one, from what is left.
@@ -110,7 +110,7 @@ class Opener {
       return fail(ErrorCode::kFailure,
                   "the headers of the shards up to {} take more than {} bytes of memory; raise "
                   "--memory",
-                  quoted(file.path()), options_.header_limit);
+                  quote(file.path()), options_.header_limit);
     }
     headers_ += length;
     return {};

@@ -122,14 +122,14 @@ Result<std::optional<std::string>> read_ref(const std::string& storage, std::str
   FINEDELTA_ASSIGN(const std::string target, real_path(path));
   if (!lies_in(target, refs)) {
     return fail(ErrorCode::kDamaged, "{} is a symbolic link out of its folder; remove it",
-                quoted(path));
+                quote(path));
   }
   FINEDELTA_ASSIGN(std::string commit, read_small_file(target, kLongestRef));
   if (commit.ends_with('\n')) commit.pop_back();
   if (!is_plain_name(commit)) {
     return fail(ErrorCode::kDamaged,
                 "{} should hold a commit, but holds {}; remove it and download the model again",
-                quoted(path), quoted(commit));
+                quote(path), quote(commit));
   }
   return commit;
 }
@@ -139,7 +139,7 @@ std::string name_some(const std::vector<std::string>& commits) {
   std::string text;
   for (size_t i = 0; i < named; ++i) {
     if (i > 0) text += ", ";
-    text += quoted(commits[i]);
+    text += quote(commits[i]);
   }
   if (commits.size() > named) text += fmt::format(" and {} more", commits.size() - named);
   return text;
@@ -189,11 +189,11 @@ Result<std::string> find_commit(const std::string& storage, const Request& reque
     return fail(ErrorCode::kFailure,
                 "several revisions of {} in the Hugging Face cache begin with {}: {}; give more "
                 "digits",
-                quoted(request.name), quoted(request.revision), name_some(matches));
+                quote(request.name), quote(request.revision), name_some(matches));
   }
   return fail(ErrorCode::kFailure,
               "the Hugging Face cache holds no revision {} of {} (it holds {}); {}",
-              quoted(request.revision), quoted(request.name),
+              quote(request.revision), quote(request.name),
               commits.empty() ? "none" : name_some(commits), request.advice());
 }
 
@@ -223,21 +223,21 @@ Result<Snapshot> find_snapshot(std::string_view argument) {
     return fail(ErrorCode::kFailure,
                 "there is no file or directory {}, and that is not the name of a model "
                 "(org/name[@revision]) either",
-                quoted(argument));
+                quote(argument));
   }
   const std::string cache = hf_cache_folder();
   if (cache.empty()) {
     return fail(ErrorCode::kFailure,
                 "there is no file or directory {}, and no Hugging Face cache to look in: set "
                 "HF_HOME",
-                quoted(argument));
+                quote(argument));
   }
   const std::string folder = join_path(cache, folder_of_model(request->name));
   if (!is_directory(folder)) {
     return fail(ErrorCode::kFailure,
                 "there is no file or directory {}, and no model of that name in the Hugging Face "
                 "cache {}; {}",
-                quoted(argument), quoted(cache), request->advice());
+                quote(argument), quote(cache), request->advice());
   }
   FINEDELTA_ASSIGN(const std::string storage, real_path(folder));
   FINEDELTA_ASSIGN(const std::string commit, find_commit(storage, *request));

@@ -86,23 +86,23 @@ class IndexReader : public nlohmann::json_sax<Json> {
   bool other_value() {
     if (depth_ == 0) return stop("is not a JSON object");
     if (depth_ == 1 && key_ == kWeightMap) return stop("has a \"weight_map\" that is no object");
-    if (in_weight_map()) return stop(fmt::format("names no file for tensor {}", quoted(key_)));
+    if (in_weight_map()) return stop(fmt::format("names no file for tensor {}", quote(key_)));
     return true;
   }
 
   bool check(std::string_view tensor, std::string_view shard) {
     if (!is_inside(shard)) {
       return stop(fmt::format("says that tensor {} is in {}, which is not below the index's folder",
-                              quoted(tensor), quoted(shard)));
+                              quote(tensor), quote(shard)));
     }
     const auto found = shards_.find(join_path(directory_, shard));
     if (found == shards_.end()) {
       return stop(fmt::format("says that tensor {} is in {}, but there is no such shard",
-                              quoted(tensor), quoted(shard)));
+                              quote(tensor), quote(shard)));
     }
     if (!found->second.contains(tensor)) {
       return stop(fmt::format("says that tensor {} is in {}, which does not hold it",
-                              quoted(tensor), quoted(shard)));
+                              quote(tensor), quote(shard)));
     }
     return true;
   }
@@ -137,10 +137,10 @@ Status check_shard_index(const std::string& file, std::string_view directory,
   IndexReader reader(directory, shards);
   // With a handler of our own the parser reports errors to it and throws nothing.
   if (!Json::sax_parse(text, &reader)) {
-    return fail(ErrorCode::kDamaged, "the shard index {} {}", quoted(file), reader.why());
+    return fail(ErrorCode::kDamaged, "the shard index {} {}", quote(file), reader.why());
   }
   if (!reader.has_weight_map()) {
-    return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"", quoted(file));
+    return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"", quote(file));
   }
   return {};
 }

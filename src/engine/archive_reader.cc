@@ -83,7 +83,7 @@ Status ArchiveReader::read(size_t tensor, uint64_t first, std::span<std::byte> t
   const archive::Tensor& wanted = *state_->tensors[tensor];
   if (first > wanted.bytes || to.size() > wanted.bytes - first) {
     return fail(ErrorCode::kUsage, "tensor {} has {} bytes; {} bytes at {} are not all inside",
-                quoted(wanted.name), wanted.bytes, to.size(), first);
+                quote(wanted.name), wanted.bytes, to.size(), first);
   }
   if (to.empty()) return {};
   FINEDELTA_CHECK(state_->require_base(wanted));

@@ -32,7 +32,7 @@ uint64_t decoder_bytes(const archive::Index& index) {
 Status Decoder::locate_error(const archive::Chunk& chunk, std::string_view what,
                              Status error) const {
   if (error) return error;
-  return fail(error.error().code, "{}: {} in the {} bytes at {}: {}", quoted(archive_.file.path()),
+  return fail(error.error().code, "{}: {} in the {} bytes at {}: {}", quote(archive_.file.path()),
               what, chunk.size, chunk.offset, error.error().message);
 }
 
@@ -62,13 +62,13 @@ Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, Mut
   }
   const Status decoded =
       coder.decode(stored_, dtype_unit(tensor.dtype), prediction_, value, scratch_);
-  if (!decoded) return locate_error(chunk, quoted(tensor.name), decoded);
+  if (!decoded) return locate_error(chunk, quote(tensor.name), decoded);
   if (xxh3_128(value) == chunk.result_hash) return {};
   if (tensor.base_tensor && coder.uses_prediction) {
     FINEDELTA_CHECK(bases_.check_tensor(*tensor.base_tensor));
   }
   return fail(ErrorCode::kDamaged, "{}: tensor {} does not come out as it was packed",
-              quoted(archive_.file.path()), quoted(tensor.name));
+              quote(archive_.file.path()), quote(tensor.name));
 }
 
 Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBytes value) {
@@ -86,7 +86,7 @@ Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBy
   // A patch that does not decode may be the base file's fault.
   if (coder == SideCoder::kPatch) FINEDELTA_CHECK(bases_.check_file(file->base_file));
   if (decoded) decoded = fail(ErrorCode::kDamaged, "it does not come out as it was packed");
-  return locate_error(chunk, file ? quoted(file->path) : "an embedded file", decoded);
+  return locate_error(chunk, file ? quote(file->path) : "an embedded file", decoded);
 }
 
 }  // namespace finedelta

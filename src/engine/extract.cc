@@ -31,7 +31,7 @@ Result<std::vector<Selection>> parse_all(const std::vector<std::string>& texts,
     FINEDELTA_ASSIGN(Selection selection, parse_selection(text, reader));
     if (std::ranges::find(selections, selection.tensor, &Selection::tensor) != selections.end()) {
       return fail(ErrorCode::kUsage, "tensor {} is selected twice",
-                  quoted(reader.tensors()[selection.tensor].name));
+                  quote(reader.tensors()[selection.tensor].name));
     }
     selections.push_back(std::move(selection));
   }

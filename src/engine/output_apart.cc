@@ -9,13 +9,13 @@ Status check_output_apart(const std::string& output, const std::vector<std::stri
   for (const std::string& input : inputs) {
     FINEDELTA_ASSIGN(const bool inside, contains(input, output));
     if (inside) {
-      return fail(ErrorCode::kUsage, "the output {} lies inside the input {}", quoted(output),
-                  quoted(input));
+      return fail(ErrorCode::kUsage, "the output {} lies inside the input {}", quote(output),
+                  quote(input));
     }
     FINEDELTA_ASSIGN(const bool around, contains(output, input));
     if (around) {
-      return fail(ErrorCode::kUsage, "the output {} contains the input {}", quoted(output),
-                  quoted(input));
+      return fail(ErrorCode::kUsage, "the output {} contains the input {}", quote(output),
+                  quote(input));
     }
   }
   return {};

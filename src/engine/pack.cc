@@ -63,7 +63,7 @@ void note_useless_bases(const Inputs& inputs, const PackPlan& plan, const NoteCa
     note(
         fmt::format("base {} is no use: nothing of it helps to store the fine-tune, and the "
                     "archive does not need it",
-                    quoted(inputs.bases[b].location)));
+                    quote(inputs.bases[b].location)));
   }
 }
 

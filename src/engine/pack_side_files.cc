@@ -80,14 +80,14 @@ class SidePacker {
     FINEDELTA_ASSIGN(std::string content, read_small_file(entry.source, size));
     if (content.size() == size) return content;
     return fail(ErrorCode::kFailure, "{} was changed while it was being read; try again",
-                quoted(entry.source));
+                quote(entry.source));
   }
 
   Status pack_file(const archive::File& file, const Entry& entry) {
     FINEDELTA_ASSIGN(const InputFile source, InputFile::open(entry.source));
     if (source.size() != file.size) {
       return fail(ErrorCode::kFailure, "{} was changed while it was being read; try again",
-                  quoted(entry.source));
+                  quote(entry.source));
     }
     std::optional<InputFile> older;
     if (file.kind == archive::FileKind::kPatch) {

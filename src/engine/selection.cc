@@ -39,13 +39,13 @@ Result<Selection> select_rows(std::string_view text, const Rows& rows, size_t pl
                               const TensorSummary& tensor) {
   if (tensor.shape.empty()) {
     return fail(ErrorCode::kUsage, "tensor {} is a scalar, which has no rows to select",
-                quoted(tensor.name));
+                quote(tensor.name));
   }
   const uint64_t count = tensor.shape[0];
   const auto start = row_number(rows.start, 0);
   const auto stop = row_number(rows.stop, count);
   if (!start || !stop || *start > *stop || *stop > count) {
-    return fail(ErrorCode::kUsage, "{} is not a range of rows START:STOP within 0:{}", quoted(text),
+    return fail(ErrorCode::kUsage, "{} is not a range of rows START:STOP within 0:{}", quote(text),
                 count);
   }
   Selection selection{.tensor = place, .shape = tensor.shape};
@@ -53,7 +53,7 @@ Result<Selection> select_rows(std::string_view text, const Rows& rows, size_t pl
   if (count == 0) return selection;
   if (tensor.bytes % count != 0) {
     return fail(ErrorCode::kUsage, "a row of tensor {} is not a whole number of bytes",
-                quoted(tensor.name));
+                quote(tensor.name));
   }
   selection.first = tensor.bytes / count * *start;
   selection.end = tensor.bytes / count * *stop;
@@ -71,7 +71,7 @@ Result<Selection> parse_selection(std::string_view text, const ArchiveReader& re
   const auto place = rows ? reader.find(rows->name) : std::nullopt;
   if (!place) {
     return fail(ErrorCode::kUsage, "the archive has no tensor {}",
-                quoted(rows ? rows->name : text));
+                quote(rows ? rows->name : text));
   }
   return select_rows(text, *rows, *place, reader.tensors()[*place]);
 }

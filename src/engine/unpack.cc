@@ -37,7 +37,7 @@ uint64_t wanted_bytes(const archive::Index& index, bool weights_only) {
 Status check_sha256(const archive::File& file, Sha256Hasher& hasher) {
   if (hasher.digest() == file.sha256) return {};
   return fail(ErrorCode::kDamaged, "file {} does not have the SHA-256 that it was packed with",
-              quoted(file.path));
+              quote(file.path));
 }
 
 class Unpacking {

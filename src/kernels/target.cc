@@ -67,7 +67,7 @@ Status force_target(std::string_view name) {
   for (const std::string& target : supported_targets()) choice += ' ' + target;
   return fail(ErrorCode::kUsage,
               "FINEDELTA_TARGET names {}, which this CPU does not support: choose one of{}",
-              quoted(name), choice);
+              quote(name), choice);
 }
 
 Status apply_forced_target() {
