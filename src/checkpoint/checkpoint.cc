@@ -82,7 +82,7 @@ class Opener {
   Status open_shard(size_t index) {
     Entry& entry = checkpoint_.entries[index];
     FINEDELTA_ASSIGN(InputFile file, InputFile::open(shown_path(entry)));
-    entry.size = file.size();
+    entry.size = file.size();  // the size that the header is judged by
     FINEDELTA_CHECK(refuse_lfs_pointer(file));
     FINEDELTA_CHECK(spend_header_limit(file));
     Result<safetensors::Header> header =

@@ -59,8 +59,7 @@ class IndexReader : public nlohmann::json_sax<Json> {
   }
 
   bool key(string_t& value) override {
-    // Keys further down belong to values that are of no interest.
-    if (depth_ == 1 || in_weight_map()) key_ = std::move(value);
+    key_ = std::move(value);
     return true;
   }
 
@@ -124,7 +123,7 @@ class IndexReader : public nlohmann::json_sax<Json> {
   size_t depth_ = 0;  // objects and arrays that are open
   bool weight_map_open_ = false;
   bool has_weight_map_ = false;
-  std::string key_;  // the last one at the top or in the weight map
+  std::string key_;  // the last one, at whatever depth
   std::string why_;
 };
 

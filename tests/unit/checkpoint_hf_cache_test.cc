@@ -198,6 +198,19 @@ TEST_F(HfCacheTest, ASnapshotThatIsALinkDoesNotCount) {
   EXPECT_THAT(cached_snapshots({}), IsEmpty());
 }
 
+TEST_F(HfCacheTest, AFolderOfSnapshotsThatIsALinkDoesNotCount) {
+  const TempDir elsewhere;
+  elsewhere.make_directory(kCommitA);
+  cache_.dir().link("models--org--name/snapshots", elsewhere.path());
+  EXPECT_THAT(find("org/name@" + kCommitA), ::testing::HasSubstr("(it holds none)"));
+}
+
+TEST_F(HfCacheTest, ARefIsNotTakenForTheDigitsOfAnotherCommit) {
+  add_model("org/name", kCommitB);
+  cache_.add_ref("org/name", "abcdef1", kCommitA);
+  EXPECT_THAT(find("org/name@abcdef1"), ::testing::HasSubstr("holds no revision 'abcdef1'"));
+}
+
 TEST_F(HfCacheTest, AFolderOfRefsIsNoRef) {
   add_model("org/name", kCommitA);
   cache_.add_ref("org/name", "refs/pr/1", kCommitA);

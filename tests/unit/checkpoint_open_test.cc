@@ -221,18 +221,22 @@ TEST_F(OpenCheckpointTest, ABadIndexOfABaseIsDamageAndOfAFineTuneANote) {
 }
 
 TEST_F(OpenCheckpointTest, AFileThatMayNotBeReadIsAFailureInEveryRole) {
-  dir_.write("m/model.safetensors", shard_of("a"));
+  dir_.write("shard/model.safetensors", shard_of("a"));
+  dir_.write("index/model.safetensors.index.json", R"({"weight_map":{}})");
   std::filesystem::permissions(dir_.path(), std::filesystem::perms::all);
-  std::filesystem::permissions(dir_.path("m/model.safetensors"), std::filesystem::perms::none);
-  const bool is_root = geteuid() == 0;
-  if (is_root) {  // who may read everything: be nobody for a while
-    ASSERT_EQ(seteuid(65534), 0);
+  for (const char* model : {"shard", "index"}) {
+    const std::string file = std::filesystem::directory_iterator(dir_.path(model))->path();
+    std::filesystem::permissions(file, std::filesystem::perms::none);
+    const bool is_root = geteuid() == 0;
+    if (is_root) {  // who may read everything: be nobody for a while
+      ASSERT_EQ(seteuid(65534), 0);
+    }
+    const std::string text = error(dir_.path(model));
+    if (is_root) {
+      ASSERT_EQ(seteuid(0), 0);
+    }
+    EXPECT_EQ(text, "failure: cannot open " + finedelta::quoted(file) + ": Permission denied");
   }
-  const std::string text = error(dir_.path("m"));
-  if (is_root) {
-    ASSERT_EQ(seteuid(0), 0);
-  }
-  EXPECT_EQ(text, "failure: cannot open " + shown("m/model.safetensors") + ": Permission denied");
   EXPECT_THAT(notes_, IsEmpty());
 }
 
