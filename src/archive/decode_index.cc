@@ -1,12 +1,14 @@
 #include <algorithm>
+#include <set>
 #include <string>
-#include <unordered_set>
 
 #include "archive/index.h"
-#include "base/atomic_output.h"
 #include "base/error.h"
+#include "base/relative_path.h"
 #include "base/zstd.h"
+#include "coder/coder.h"
 #include "predict/base/base.h"
+#include "safetensors/header.h"
 #include "side/side_codec.h"
 
 namespace finedelta::archive {
@@ -16,7 +18,6 @@ namespace {
 constexpr uint64_t kLongestModelName = 512;
 constexpr uint64_t kLongestPath = 4096;
 constexpr uint64_t kLongestName = uint64_t{1} << 20;
-constexpr unsigned kLargestRank = 64;
 
 // Reads the body. Every method takes one section from the reader, which remembers the first thing
 // that is wrong; the memory that records take is counted against a budget as they come.
@@ -94,7 +95,7 @@ class IndexDecoder {
 
   std::vector<uint64_t> shape() {
     const uint8_t rank = reader_.u8();
-    if (rank > kLargestRank) reader_.reject("a tensor has too many dimensions");
+    if (rank > safetensors::kLargestRank) reader_.reject("a tensor has too many dimensions");
     if (!reader_.ok()) return {};
     spend(rank * sizeof(uint64_t));
     std::vector<uint64_t> dimensions(rank);
@@ -197,7 +198,7 @@ class IndexDecoder {
     file.canonical_header = form == 0;
     (file.canonical_header ? file.metadata : file.header) = text(safetensors::kLargestHeader);
     const uint64_t number = count<Tensor>(4);
-    std::unordered_set<std::string_view> names;
+    std::set<std::string_view> names;
     file.tensors.reserve(number);
     for (uint64_t i = 0; i < number && reader_.ok(); ++i) {
       file.tensors.push_back(decode_tensor(index));
@@ -224,7 +225,7 @@ class IndexDecoder {
   }
 
   static Status check_paths(const Index& index) {
-    std::unordered_set<std::string_view> paths;
+    std::set<std::string_view> paths;
     const File* before = nullptr;
     for (const File& file : index.files) {
       FINEDELTA_CHECK(check_relative_path(file.path));

@@ -116,7 +116,7 @@ Status OutputFile::sync() const {
 }
 
 Status OutputFile::make_executable() const {
-  struct stat info {};
+  struct stat info{};
   if (fstat(descriptor_.get(), &info) != 0) return fail_errno(errno, "examine", path_);
   const mode_t readers = info.st_mode & (S_IRUSR | S_IRGRP | S_IROTH);
   if (fchmod(descriptor_.get(), (info.st_mode & 07777) | readers >> 2) != 0) {

@@ -7,6 +7,7 @@
 #include "archive/fingerprint.h"
 #include "base/error.h"
 #include "base/file_hash.h"
+#include "checkpoint/hf_cache.h"
 #include "engine/resources.h"
 
 namespace finedelta {
@@ -119,10 +120,10 @@ Status BaseSet::locate_in_cache(uint32_t base, const std::vector<uint32_t>& base
     opened_.pop_back();
   }
   if (given_ > 0) return without;
-  const std::string name = wanted.name.empty() ? "the base"
-                                               : fmt::format("the base {} (revision {})",
-                                                             quoted(wanted.name),
-                                                             quoted(wanted.revision));
+  const std::string name =
+      wanted.name.empty()
+          ? "the base"
+          : fmt::format("the base {} (revision {})", quoted(wanted.name), quoted(wanted.revision));
   return fail(ErrorCode::kFailure,
               "{} is needed, and it is not in the local Hugging Face cache; give its path", name);
 }

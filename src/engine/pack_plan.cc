@@ -89,45 +89,54 @@ class Planner {
     return found->second;
   }
 
+  // A base's file of the same path, and how the fine-tune's file is stored by means of it.
+  struct Older {
+    archive::FileKind kind = archive::FileKind::kStored;
+    uint32_t given_base = 0;
+    const Entry* entry = nullptr;
+    Hash128 hash;
+  };
+
   Status plan_side_file(const Entry& entry, archive::File& file) {
     file.size = entry.size;
     file.kind = archive::FileKind::kEmbedded;
     if (entry.size <= archive::kLargestEmbedded) return {};
-    file.kind = archive::FileKind::kStored;
+    Older best;
     for (uint32_t b = 0; b < inputs_.bases.size(); ++b) {
-      const auto& entries = inputs_.bases[b].entries;
-      const auto older = std::ranges::lower_bound(entries, entry.path, {}, &Entry::path);
-      if (older == entries.end() || older->path != entry.path ||
-          older->kind != EntryKind::kSideFile) {
-        continue;
-      }
-      FINEDELTA_CHECK(plan_against(b, *older, entry, file));
-      if (file.kind == archive::FileKind::kReference) break;
+      FINEDELTA_ASSIGN(const Older older, compare(b, entry));
+      const bool better =
+          best.kind == archive::FileKind::kStored || older.kind == archive::FileKind::kReference;
+      if (better) best = older;
+      if (best.kind == archive::FileKind::kReference) break;
     }
+    file.kind = best.kind;
+    if (best.kind == archive::FileKind::kStored) return {};
+    file.base_file = static_cast<uint32_t>(plan_.index.base_files.size());
+    plan_.index.base_files.push_back({.base = base(best.given_base),
+                                      .path = best.entry->path,
+                                      .size = best.entry->size,
+                                      .hash = best.hash});
     return {};
   }
 
-  // Makes `file` a reference to a base's file, or a patch of it, where that is worth it.
-  Status plan_against(uint32_t given, const Entry& older, const Entry& entry,
-                      archive::File& file) {
-    const bool may_refer = older.size == entry.size;
-    const bool may_patch = file.kind == archive::FileKind::kStored && older.size > 0 &&
-                           std::max(older.size, entry.size) <= kLargestPatched;
-    if (!may_refer && !may_patch) return {};
-    FINEDELTA_ASSIGN(const Hash128 older_hash, hash(older));
-    bool equal = false;
-    if (may_refer) {
-      FINEDELTA_ASSIGN(const Hash128 newer_hash, hash(entry));
-      equal = newer_hash == older_hash;
+  Result<Older> compare(uint32_t given_base, const Entry& entry) const {
+    const auto& entries = inputs_.bases[given_base].entries;
+    const auto older = std::ranges::lower_bound(entries, entry.path, {}, &Entry::path);
+    if (older == entries.end() || older->path != entry.path ||
+        older->kind != EntryKind::kSideFile) {
+      return Older{};
     }
-    if (!equal && !may_patch) return {};
-    // A patch planned against an earlier base gives way to a reference.
-    if (file.kind == archive::FileKind::kPatch) plan_.index.base_files.pop_back();
-    file.kind = equal ? archive::FileKind::kReference : archive::FileKind::kPatch;
-    file.base_file = static_cast<uint32_t>(plan_.index.base_files.size());
-    plan_.index.base_files.push_back(
-        {.base = base(given), .path = older.path, .size = older.size, .hash = older_hash});
-    return {};
+    const bool may_refer = older->size == entry.size;
+    const bool may_patch = older->size > 0 && std::max(older->size, entry.size) <= kLargestPatched;
+    if (!may_refer && !may_patch) return Older{};
+    Older found{.given_base = given_base, .entry = &*older};
+    FINEDELTA_ASSIGN(found.hash, hash(*older));
+    if (may_patch) found.kind = archive::FileKind::kPatch;
+    if (may_refer) {
+      FINEDELTA_ASSIGN(const Hash128 newer, hash(entry));
+      if (newer == found.hash) found.kind = archive::FileKind::kReference;
+    }
+    return found;
   }
 
   Result<Hash128> hash(const Entry& entry) const {
@@ -149,11 +158,11 @@ Result<Inputs> open_inputs(const std::vector<std::string>& bases, const std::str
                            bool all, const Options& options) {
   Inputs inputs;
   for (const std::string& base : bases) {
-    FINEDELTA_ASSIGN(Checkpoint checkpoint,
-                     open_checkpoint(base, {.role = Role::kBase,
-                                            .all = true,
-                                            .header_limit = header_limit(options),
-                                            .note = {}}));
+    FINEDELTA_ASSIGN(
+        Checkpoint checkpoint,
+        open_checkpoint(
+            base,
+            {.role = Role::kBase, .all = true, .header_limit = header_limit(options), .note = {}}));
     inputs.bases.push_back(std::move(checkpoint));
   }
   FINEDELTA_ASSIGN(inputs.fine_tune,
