@@ -43,13 +43,14 @@ enum class Role : uint8_t {
 
 struct CheckpointOptions {
   Role role = Role::kFineTune;
-  bool all = false;                                     // keep .git/ and .cache/huggingface/
-  uint64_t header_limit = safetensors::kLargestHeader;  // bytes of all shard headers together
-  NoteCallback note;                                    // may be empty
+  bool all = false;  // keep .git/ and .cache/huggingface/
+  // Bytes of all shard headers together, and of each shard index. More is kFailure.
+  uint64_t header_limit = safetensors::kLargestHeader;
+  NoteCallback note;  // may be empty
 };
 
 // Opens what the user named: an existing path wins; else `org/name[@revision]` in the local Hugging
-// Face cache (never fetched). kFailure when there is neither.
+// Face cache (never fetched). kFailure when there is neither. Holds each shard open.
 //
 // Symbolic links are followed to regular files inside the model's own storage only: the directory
 // itself or, in the Hugging Face cache, its models--ORG--NAME folder; any other link, a link to a

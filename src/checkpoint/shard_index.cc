@@ -10,7 +10,7 @@ namespace finedelta {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::json;  // its header brings std::quoted, hence finedelta::quoted here
 
 constexpr std::string_view kWeightMap = "weight_map";
 constexpr size_t kDeepest = 64;  // levels of nesting; a real index has two
@@ -59,8 +59,7 @@ class IndexReader : public nlohmann::json_sax<Json> {
   }
 
   bool key(string_t& value) override {
-    // Keys further down belong to values that are of no interest.
-    if (depth_ == 1 || in_weight_map()) key_ = std::move(value);
+    key_ = std::move(value);
     return true;
   }
 
@@ -86,23 +85,40 @@ class IndexReader : public nlohmann::json_sax<Json> {
   bool other_value() {
     if (depth_ == 0) return stop("is not a JSON object");
     if (depth_ == 1 && key_ == kWeightMap) return stop("has a \"weight_map\" that is no object");
+<<<<<<< HEAD
     if (in_weight_map()) return stop(fmt::format("names no file for tensor {}", quote(key_)));
+=======
+    if (in_weight_map())
+      return stop(fmt::format("names no file for tensor {}", quote(key_)));
+>>>>>>> 290125c4682304946ca27ab70e615ce731244bf2
     return true;
   }
 
   bool check(std::string_view tensor, std::string_view shard) {
     if (!is_inside(shard)) {
       return stop(fmt::format("says that tensor {} is in {}, which is not below the index's folder",
+<<<<<<< HEAD
                               quote(tensor), quote(shard)));
+=======
+                              quote(tensor), quote(shard)));
+>>>>>>> 290125c4682304946ca27ab70e615ce731244bf2
     }
     const auto found = shards_.find(join_path(directory_, shard));
     if (found == shards_.end()) {
       return stop(fmt::format("says that tensor {} is in {}, but there is no such shard",
+<<<<<<< HEAD
                               quote(tensor), quote(shard)));
     }
     if (!found->second.contains(tensor)) {
       return stop(fmt::format("says that tensor {} is in {}, which does not hold it",
                               quote(tensor), quote(shard)));
+=======
+                              quote(tensor), quote(shard)));
+    }
+    if (!found->second.contains(tensor)) {
+      return stop(fmt::format("says that tensor {} is in {}, which does not hold it",
+                              quote(tensor), quote(shard)));
+>>>>>>> 290125c4682304946ca27ab70e615ce731244bf2
     }
     return true;
   }
@@ -123,7 +139,7 @@ class IndexReader : public nlohmann::json_sax<Json> {
   size_t depth_ = 0;  // objects and arrays that are open
   bool weight_map_open_ = false;
   bool has_weight_map_ = false;
-  std::string key_;  // the last one at the top or in the weight map
+  std::string key_;  // the last one, at whatever depth
   std::string why_;
 };
 
@@ -137,10 +153,19 @@ Status check_shard_index(const std::string& file, std::string_view directory,
   IndexReader reader(directory, shards);
   // With a handler of our own the parser reports errors to it and throws nothing.
   if (!Json::sax_parse(text, &reader)) {
+<<<<<<< HEAD
     return fail(ErrorCode::kDamaged, "the shard index {} {}", quote(file), reader.why());
   }
   if (!reader.has_weight_map()) {
     return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"", quote(file));
+=======
+    return fail(ErrorCode::kDamaged, "the shard index {} {}", quote(file),
+                reader.why());
+  }
+  if (!reader.has_weight_map()) {
+    return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"",
+                quote(file));
+>>>>>>> 290125c4682304946ca27ab70e615ce731244bf2
   }
   return {};
 }

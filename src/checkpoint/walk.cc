@@ -1,10 +1,11 @@
 #include "checkpoint/walk.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
@@ -26,8 +27,9 @@ std::string_view special_file_type(mode_t mode) {
 
 // What a symbolic link says, for messages; empty where it can't be read any more.
 std::string link_text(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::read_symlink(path, ignored).native();
+  std::array<char, 4096> text{};  // PATH_MAX: the longest that Linux keeps
+  const ssize_t size = readlink(path.c_str(), text.data(), text.size());
+  return size > 0 ? std::string(text.data(), static_cast<size_t>(size)) : std::string();
 }
 
 class Walk {
