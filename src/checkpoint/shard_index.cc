@@ -85,40 +85,24 @@ class IndexReader : public nlohmann::json_sax<Json> {
   bool other_value() {
     if (depth_ == 0) return stop("is not a JSON object");
     if (depth_ == 1 && key_ == kWeightMap) return stop("has a \"weight_map\" that is no object");
-<<<<<<< HEAD
-    if (in_weight_map()) return stop(fmt::format("names no file for tensor {}", quote(key_)));
-=======
     if (in_weight_map())
       return stop(fmt::format("names no file for tensor {}", quote(key_)));
->>>>>>> 290125c4682304946ca27ab70e615ce731244bf2
     return true;
   }
 
   bool check(std::string_view tensor, std::string_view shard) {
     if (!is_inside(shard)) {
       return stop(fmt::format("says that tensor {} is in {}, which is not below the index's folder",
-<<<<<<< HEAD
                               quote(tensor), quote(shard)));
-=======
-                              quote(tensor), quote(shard)));
->>>>>>> 290125c4682304946ca27ab70e615ce731244bf2
     }
     const auto found = shards_.find(join_path(directory_, shard));
     if (found == shards_.end()) {
       return stop(fmt::format("says that tensor {} is in {}, but there is no such shard",
-<<<<<<< HEAD
                               quote(tensor), quote(shard)));
     }
     if (!found->second.contains(tensor)) {
       return stop(fmt::format("says that tensor {} is in {}, which does not hold it",
                               quote(tensor), quote(shard)));
-=======
-                              quote(tensor), quote(shard)));
-    }
-    if (!found->second.contains(tensor)) {
-      return stop(fmt::format("says that tensor {} is in {}, which does not hold it",
-                              quote(tensor), quote(shard)));
->>>>>>> 290125c4682304946ca27ab70e615ce731244bf2
     }
     return true;
   }
@@ -153,19 +137,12 @@ Status check_shard_index(const std::string& file, std::string_view directory,
   IndexReader reader(directory, shards);
   // With a handler of our own the parser reports errors to it and throws nothing.
   if (!Json::sax_parse(text, &reader)) {
-<<<<<<< HEAD
-    return fail(ErrorCode::kDamaged, "the shard index {} {}", quote(file), reader.why());
-  }
-  if (!reader.has_weight_map()) {
-    return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"", quote(file));
-=======
     return fail(ErrorCode::kDamaged, "the shard index {} {}", quote(file),
                 reader.why());
   }
   if (!reader.has_weight_map()) {
     return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"",
                 quote(file));
->>>>>>> 290125c4682304946ca27ab70e615ce731244bf2
   }
   return {};
 }
