@@ -1,7 +1,7 @@
 """The file around payload, side and index (sections 2 and 3 of docs/format.md)."""
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from frames import decompress
 from parse import decode_body
@@ -31,7 +31,8 @@ SIZES = re.compile(
 )  # fmt: skip
 
 
-class Header(NamedTuple):
+@dataclass(frozen=True)
+class Header:
     version: int
     oldest_reader: int
     payload: int
@@ -58,7 +59,8 @@ class Header(NamedTuple):
         return u64(HEADER_SIZE - 8) + text.encode().ljust(HEADER_SIZE - 8)
 
 
-class Archive(NamedTuple):
+@dataclass(frozen=True)
+class Archive:
     header: Header
     body: bytes
     index: Index
@@ -98,7 +100,7 @@ def stored_bytes(region: bytes, chunks: list[Chunk], what: str) -> list[bytes]:
         raise DamagedError(f"the chunks of {what} do not add up to its {len(region)} bytes")
     cursor = Cursor(region, what)
     pieces = [cursor.take(chunk.size) for chunk in chunks]
-    for number, (chunk, piece) in enumerate(zip(chunks, pieces)):
+    for number, (chunk, piece) in enumerate(zip(chunks, pieces, strict=True)):
         if piece and hash64(piece) != chunk.stored_hash:
             raise DamagedError(f"chunk {number} of {what} does not match its stored hash")
     return pieces
@@ -121,5 +123,5 @@ def owner_name(chunk: Chunk) -> str:
     if chunk.owner is None:
         return "the bundle"
     if chunk.of_tensor:
-        return f"tensor {quoted(chunk.owner.name)}"
-    return f"file {quoted(chunk.owner.path)}"
+        return f"tensor {quoted(chunk.tensor.name)}"
+    return f"file {quoted(chunk.file.path)}"

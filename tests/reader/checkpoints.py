@@ -1,15 +1,18 @@
 """Generated checkpoints: pairs of a base and a fine-tune that between them hold every case."""
 
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from primitives import DTYPE_BY_NAME, DTYPES, DType, tensor_bytes, u64
 from safetensors_header import TensorPlace, canonical_header
 
 Shape = tuple[int, ...]
-Tensors = Mapping[str, tuple[str, Shape, bytes]]
+Maker = Callable[[Path], None]  # writes base, base2 and fine below a folder
+Tensors = dict[str, tuple[str, Shape, bytes]]  # by name: dtype, shape and data
 
 # Bits of F32 where conversions are easily wrong: NaNs of both signs, quiet and signalling, with
 # payloads that fit and that do not; infinities; the border to infinity and to subnormal numbers
@@ -55,7 +58,9 @@ def changed(data: bytes, seed: int, share: float = 0.1) -> bytes:
     return (np.frombuffer(data, np.uint8) ^ flips.astype(np.uint8)).tobytes()
 
 
-def shard(tensors: Tensors, metadata: bytes = b'{"format":"pt"}') -> bytes:
+def shard(
+    tensors: Mapping[str, tuple[str, Shape, bytes]], metadata: bytes = b'{"format":"pt"}'
+) -> bytes:
     places = [
         TensorPlace(name.encode(), DTYPE_BY_NAME[dtype], shape, 0, 0)
         for name, (dtype, shape, _) in tensors.items()
@@ -113,7 +118,8 @@ def odd_shapes(root: Path) -> None:
 
 def resized(root: Path) -> None:
     rows = noise(20 * 24, 1)
-    base, fine = {}, {}
+    base: Tensors = {}
+    fine: Tensors = {}
     for dtype, row in (("BF16", 12), ("F32", 6), ("F6_E2M3", 32), ("F64", 3)):
         base |= {f"{dtype} {name}": (dtype, (20, row), rows) for name in ("more", "fewer", "none")}
         more, fewer = changed(rows, 2) + noise(7 * 24, 3), changed(rows[: 13 * 24], 4)
@@ -129,7 +135,8 @@ def resized(root: Path) -> None:
 
 def cast(root: Path) -> None:
     """Every conversion of every special case, resized as well; the fine-tune is arbitrary."""
-    base, fine = {}, {}
+    base: Tensors = {}
+    fine: Tensors = {}
     for number, (source, data) in enumerate(FLOAT_CASES.items()):
         base_width = DTYPE_BY_NAME[source].unit
         length = len(data) // base_width
@@ -180,20 +187,19 @@ def side_files(root: Path) -> None:
 def stored_headers(root: Path) -> None:
     """Headers that are not canonical, and names that need escapes."""
     data = noise(16, 1)
-    name = "\x00\x01\x08\t\n\x0b\x0c\r\x1f \"\\/\x7f\u00e9\u4f60\U0001f600"
+    name = '\x00\x01\x08\t\n\x0b\x0c\r\x1f "\\/\x7f\u00e9\u4f60\U0001f600'
     entry = '{"dtype":"U8","shape":[8],"data_offsets":[%d,%d]}'
     one, two = entry % (0, 8), entry % (8, 16)
     texts = {
-        "spaces": '{ "a": %s, "b": %s }' % (one, two),
-        "unpadded": '{"a":%s,"b":%s}' % (one, two) + " " * 3,
-        "swapped": '{"b":%s,"a":%s}' % (two, one),
-        "metadata last": '{"a":%s,"b":%s,"__metadata__":{"k":"v"}}' % (one, two),
-        "escaped": '{"\\u0061":%s,"b":%s}' % (one, two),
-        "no metadata": '{"__metadata__":{},"a":%s,"b":%s}' % (one, two),
+        "spaces": f'{{"a": {one}, "b": {two} }}',
+        "unpadded": f'{{"a":{one},"b":{two}}}' + " " * 3,
+        "swapped": f'{{"b":{two},"a":{one}}}',
+        "metadata last": f'{{"a":{one},"b":{two},"__metadata__":{{"k":"v"}}}}',
+        "escaped": f'{{"\\u0061":{one},"b":{two}}}',
+        "empty metadata": f'{{"__metadata__":{{}},"a":{one},"b":{two}}}',
     }
     files = {
-        f"{name}.safetensors": u64(len(text)) + text.encode() + data
-        for name, text in texts.items()
+        f"{name}.safetensors": u64(len(text)) + text.encode() + data for name, text in texts.items()
     }
     files["names.safetensors"] = shard({name: ("U8", (16,), data)})
     files["plain.safetensors"] = shard({"a": ("U8", (16,), data)}, b"")
@@ -226,7 +232,7 @@ def single_file(root: Path) -> None:
 def two_bases(root: Path) -> None:
     """Both bases have a tensor called `same`, equal in the sample and nowhere else."""
     middle, sides = noise(65536, 1), [noise(200_000, seed) for seed in (2, 3)]
-    for name, side in zip(("base", "base2"), sides):
+    for name, side in zip(("base", "base2"), sides, strict=True):
         same = side[:100_000] + middle + side[100_000:]
         own = {"same": ("U8", (len(same),), same), name: ("F16", (40,), noise(80, 4))}
         write_tree(root / name, {"model.safetensors": shard(own)})
@@ -246,7 +252,7 @@ def empty_directory(root: Path) -> None:
     write_tree(root, {"fine/": b""})
 
 
-MAKERS: list[Callable[[Path], None]] = [
+MAKERS: list[Maker] = [
     every_dtype,
     odd_shapes,
     resized,
@@ -261,10 +267,27 @@ MAKERS: list[Callable[[Path], None]] = [
 ]
 
 
-def generate(make: Callable[[Path], None], root: Path) -> Pair:
+def generate(make: Maker, root: Path) -> Pair:
     make(root)
     bases = [root / name for name in ("base", "base2", "base.safetensors")]
     fine_tune = root / "fine"
     if not fine_tune.exists():
         fine_tune = root / "fine.safetensors"
     return Pair(make.__name__, [base for base in bases if base.exists()], fine_tune)
+
+
+Tree = dict[str, tuple[bytes | None, bool]]
+
+
+def tree(root: Path) -> Tree:
+    """Every file below `root` with its executable bit, and every empty directory."""
+    if root.is_file():
+        return {"": (root.read_bytes(), bool(root.stat().st_mode & stat.S_IXUSR))}
+    found: Tree = {}
+    for path in root.rglob("*"):
+        name = str(path.relative_to(root))
+        if path.is_file():
+            found[name] = (path.read_bytes(), bool(path.stat().st_mode & stat.S_IXUSR))
+        elif not any(path.iterdir()):
+            found[name] = (None, False)
+    return found

@@ -1,6 +1,7 @@
 """Predictions and coders (sections 4 and 5 of docs/format.md)."""
 
 import numpy as np
+
 from floats import convert
 from frames import decompress
 from primitives import Cursor, DamagedError, DType
@@ -11,7 +12,7 @@ RAW_PLANE, CONSTANT_PLANE, ZSTD_PLANE = range(3)
 
 def predict(chunk: Chunk, source: DType, base: bytes) -> bytes:
     """The prediction of a tensor's chunk by the base tensor `base` of dtype `source`."""
-    target = chunk.owner.dtype
+    target = chunk.tensor.dtype
     first = chunk.start // target.unit
     last = (chunk.start + chunk.length) // target.unit
     units = base[first * source.unit : last * source.unit]
@@ -45,7 +46,7 @@ def decode_tensor_chunk(chunk: Chunk, stored: bytes, prediction: bytes) -> bytes
         return stored
     if chunk.coder == Coder.IDENTICAL:
         return prediction
-    return decode_planes(stored, prediction, chunk.owner.dtype.unit)
+    return decode_planes(stored, prediction, chunk.tensor.dtype.unit)
 
 
 def decode_side_chunk(chunk: Chunk, stored: bytes, base_file: bytes) -> bytes:

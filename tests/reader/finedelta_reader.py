@@ -19,7 +19,7 @@ from bases import BaseSet, is_tensor
 from coders import decode_side_chunk, decode_tensor_chunk, predict
 from frames import check_frame
 from primitives import ArchiveError, DamagedError, WrongBaseError, hash128, quoted, u64
-from records import Chunk, Coder, File, Kind, Tensor
+from records import BaseTensor, Chunk, Coder, File, Kind, Tensor
 from safetensors_header import canonical_header
 
 
@@ -42,7 +42,7 @@ class Decoder:
         contents: dict[int, bytearray | None] = {
             id(owner): bytearray() for owner, _, _ in self._index.streams()
         }
-        for chunk, stored in zip(self._index.chunks, self._archive.stored):
+        for chunk, stored in zip(self._index.chunks, self._archive.stored, strict=True):
             result = self._decode(chunk, stored)
             content = contents[id(chunk.owner)]
             if result is None or content is None:
@@ -64,41 +64,48 @@ class Decoder:
         return result
 
     def _needs_base(self, chunk: Chunk) -> bool:
-        if isinstance(chunk.owner, Tensor):
-            return chunk.owner.base_tensor is not None and chunk.coder != Coder.RAW
+        if chunk.of_tensor:
+            return chunk.tensor.base_tensor is not None and chunk.coder != Coder.RAW
         return chunk.has_prefix
 
     def _result(self, chunk: Chunk, stored: bytes) -> bytes:
-        if isinstance(chunk.owner, Tensor):
+        if chunk.of_tensor:
             return decode_tensor_chunk(chunk, stored, self._prediction(chunk))
-        base_file = self._base_files[chunk.owner.base_file] if chunk.has_prefix else b""
+        base_file = self._base_files[chunk.file.base_file] if chunk.has_prefix else b""
         return decode_side_chunk(chunk, stored, base_file)
 
     def _prediction(self, chunk: Chunk) -> bytes:
         if not self._needs_base(chunk):
             return bytes(chunk.length)
-        number = chunk.owner.base_tensor
-        source = self._index.base_tensors[number].dtype
-        return predict(chunk, source, self._base_tensors[number])
+        base, data = self._base_of(chunk.tensor)
+        return predict(chunk, base.dtype, data)
+
+    def _base_of(self, tensor: Tensor) -> tuple[BaseTensor, bytes]:
+        """The base tensor that predicts `tensor`, and its data."""
+        number = tensor.base_tensor
+        assert number is not None
+        return self._index.base_tensors[number], self._base_tensors[number]
 
     def _reject(self, chunk: Chunk) -> None:
         """Blames the base for a wrong result where it differs, else the archive."""
         what = f"{owner_name(chunk)} does not match its result hash at byte {chunk.start}"
         if chunk.of_tensor and self._needs_base(chunk):
-            number = chunk.owner.base_tensor
-            wanted = self._index.base_tensors[number]
-            if not is_tensor(wanted, self._base_tensors[number]):
-                raise WrongBaseError(f"the base tensor {quoted(wanted.name)} differs: {what}")
+            base, data = self._base_of(chunk.tensor)
+            if not is_tensor(base, data):
+                raise WrongBaseError(f"the base tensor {quoted(base.name)} differs: {what}")
         raise DamagedError(what)
 
     def _shard(self, file: File) -> bytes | None:
         header = file.header
         if file.canonical:
             header = canonical_header(file.header, file.tensors)
-        contents = [self._contents[id(tensor)] for tensor in file.tensors]
-        if None in contents:
-            return None
-        return u64(len(header)) + header + b"".join(contents)
+        shard = bytearray(u64(len(header)) + header)
+        for tensor in file.tensors:
+            content = self._contents[id(tensor)]
+            if content is None:
+                return None
+            shard += content
+        return bytes(shard)
 
     def _embedded(self, wanted: File) -> bytes | None:
         bundle = self._contents[id(None)]
@@ -148,7 +155,8 @@ def check(data: bytes) -> Archive:
     return archive
 
 
-def write_file(path: Path, content: bytes, executable: bool) -> None:
+def write_file(path: Path, content: bytes | None, executable: bool) -> None:
+    assert content is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     path.chmod(0o755 if executable else 0o644)

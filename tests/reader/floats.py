@@ -1,10 +1,13 @@
 """Section 6 of docs/format.md: conversions between F16, BF16 and F32, on arrays of bits."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
-Bits = np.ndarray
+Bits = npt.NDArray[Any]
 
-FLOATS = {"F16": np.dtype("<u2"), "BF16": np.dtype("<u2"), "F32": np.dtype("<u4")}
+FLOATS = {"F16": "<u2", "BF16": "<u2", "F32": "<u4"}
 
 
 def f16_to_f32(bits: Bits) -> Bits:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import zstandard
+
 from primitives import DamagedError
 
 LARGEST_WINDOW = 8 << 20

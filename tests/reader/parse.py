@@ -1,6 +1,6 @@
 """Reads the body of the index, and rejects what section 7 of docs/format.md says."""
 
-from primitives import DTYPES, Cursor, DamagedError, DType, quoted
+from primitives import DTYPES, Cursor, DamagedError, DType, quoted, tensor_bytes
 from records import (
     Base,
     BaseFile,
@@ -18,6 +18,7 @@ LONGEST_NAME = 512
 LONGEST_PATH = 4096
 LONGEST_PART = 255
 HIGHEST_RANK = 64
+EMBEDDED_BELOW = 16384
 LEAST_CHUNK_BYTES = 1 + 1 + 16  # coder, size and result hash
 
 
@@ -45,13 +46,13 @@ def read_kind(cursor: Cursor) -> tuple[DType, tuple[int, ...]]:
 
 def read_base_tensor(cursor: Cursor, bases: int) -> BaseTensor:
     tensor = BaseTensor(cursor.index(bases, "base"), cursor.string(), *read_kind(cursor))
-    tensor_size_is_sound(tensor)
+    check_size(tensor)
     return tensor
 
 
-def tensor_size_is_sound(tensor: BaseTensor | Tensor) -> None:
+def check_size(tensor: BaseTensor | Tensor) -> None:
     try:
-        tensor.nbytes
+        tensor_bytes(tensor.dtype, tensor.shape)
     except DamagedError as error:
         raise DamagedError(f"tensor {quoted(tensor.name)}: {error}") from error
 
@@ -87,7 +88,7 @@ def read_base_file(cursor: Cursor, bases: int) -> BaseFile:
 
 def read_tensor(cursor: Cursor, base_tensors: list[BaseTensor]) -> Tensor:
     tensor = Tensor(cursor.string(), *read_kind(cursor))
-    tensor_size_is_sound(tensor)
+    check_size(tensor)
     predictor = cursor.u8()
     if predictor > 1:
         raise DamagedError(f"tensor {quoted(tensor.name)} has unknown predictor {predictor}")
@@ -125,6 +126,8 @@ def read_file(cursor: Cursor, index: Index) -> File:
         read_shard(cursor, file, index.base_tensors)
     if file.kind in (Kind.STORED, Kind.PATCH, Kind.EMBEDDED):
         file.size = cursor.size()
+    if file.kind == Kind.EMBEDDED and file.size >= EMBEDDED_BELOW:
+        raise DamagedError(f"an embedded file of {file.size} bytes")
     if file.kind in (Kind.PATCH, Kind.REFERENCE):
         file.base_file = cursor.index(len(index.base_files), "base file")
     return file
@@ -202,7 +205,7 @@ def read_chunks(cursor: Cursor, index: Index) -> list[Chunk]:
         check_stored_size(chunk)
     for chunk in chunks:
         if chunk.has_prefix:
-            chunk.prefix = read_prefix(cursor, index.base_files[chunk.owner.base_file])
+            chunk.prefix = read_prefix(cursor, index.base_files[chunk.file.base_file])
     for chunk in chunks:
         chunk.stored_hash = cursor.u64() if chunk.size > 0 else 0
     for chunk in chunks:
@@ -223,9 +226,7 @@ def decode_body(body: bytes) -> Index:
     index.bases = [read_base(cursor) for _ in range(cursor.varint())]
     index.base_tensors = read_base_tensors(cursor, len(index.bases))
     check_identities(index)
-    index.base_files = [
-        read_base_file(cursor, len(index.bases)) for _ in range(cursor.varint())
-    ]
+    index.base_files = [read_base_file(cursor, len(index.bases)) for _ in range(cursor.varint())]
     if cursor.varint() != 0:
         raise DamagedError("a version 0 archive has tables")
     index.files = [read_file(cursor, index) for _ in range(cursor.varint())]

@@ -1,4 +1,4 @@
-"""Section 1 of docs/format.md: numbers, strings, hashes and dtypes; and the errors of the reader."""
+"""Section 1 of docs/format.md: numbers, strings, hashes, dtypes; and the errors of the reader."""
 
 import math
 from collections.abc import Sequence

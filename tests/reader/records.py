@@ -97,6 +97,18 @@ class Chunk:
     def has_prefix(self) -> bool:
         return not self.of_tensor and self.coder == Coder.PATCH
 
+    @property
+    def tensor(self) -> Tensor:
+        """The owner of a chunk of a tensor."""
+        assert isinstance(self.owner, Tensor)
+        return self.owner
+
+    @property
+    def file(self) -> File:
+        """The owner of a chunk of a stored or patch file."""
+        assert isinstance(self.owner, File)
+        return self.owner
+
 
 @dataclass
 class Index:

@@ -13,9 +13,12 @@ ESCAPES = {0x22: rb"\"", 0x5C: rb"\\", 8: rb"\b", 9: rb"\t", 10: rb"\n", 12: rb"
 class Described(Protocol):
     """What a header tells of a tensor."""
 
-    name: bytes
-    dtype: DType
-    shape: tuple[int, ...]
+    @property
+    def name(self) -> bytes: ...
+    @property
+    def dtype(self) -> DType: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
 
 
 class TensorPlace(NamedTuple):

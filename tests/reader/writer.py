@@ -3,6 +3,7 @@
 It stores what is easy to store and compresses little; it reads everything into memory.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import zstandard
+
 from archive import Header
 from bases import fingerprint, sample
 from coders import CONSTANT_PLANE, RAW_PLANE, ZSTD_PLANE, predict
@@ -40,7 +42,7 @@ CoderChoice = Callable[[Chunk, bytes, bytes], int]  # of chunk, result and predi
 def smallest_coder(chunk: Chunk, result: bytes, prediction: bytes) -> int:
     if result == prediction:
         return Coder.IDENTICAL
-    planes = encode_planes(result, prediction, chunk.owner.dtype.unit)
+    planes = encode_planes(result, prediction, chunk.tensor.dtype.unit)
     return Coder.PLANES if len(planes) < len(result) else Coder.RAW
 
 
@@ -60,14 +62,16 @@ class Options:
     canonical: bool = True  # headers where they are in canonical form
     name: bytes = b""  # of the first base
     revision: bytes = b""
+    sized_frames: bool = False  # of side files
 
 
 @dataclass
 class Source:
-    """A checkpoint in memory; directories have no content."""
+    """A checkpoint in memory."""
 
     single_file: bool
-    contents: dict[bytes, bytes | None] = field(default_factory=dict)
+    contents: dict[bytes, bytes] = field(default_factory=dict)
+    empty_directories: list[bytes] = field(default_factory=list)
     executable: dict[bytes, bool] = field(default_factory=dict)
     shards: dict[bytes, ShardHeader] = field(default_factory=dict)
 
@@ -82,16 +86,20 @@ class Match:
     data: bytes
 
 
-def compress(data: bytes, prefix: bytes = b"") -> bytes:
+def compress(data: bytes, prefix: bytes = b"", sized: bool = False) -> bytes:
+    """A frame; where it is `sized`, one with content size, checksum and a single segment."""
     dictionary = None
     if prefix:
         kind = zstandard.DICT_TYPE_RAWCONTENT
         dictionary = zstandard.ZstdCompressionDict(prefix, dict_type=kind)
-    parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=23)
-    compressor = zstandard.ZstdCompressor(
-        compression_params=parameters, dict_data=dictionary
-    ).compressobj()
-    return compressor.compress(data) + compressor.flush()
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        3, window_log=23, write_checksum=sized, write_content_size=sized
+    )
+    compressor = zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
+    if sized:
+        return compressor.compress(data)
+    stream = compressor.compressobj()
+    return stream.compress(data) + stream.flush()
 
 
 def encode_plane(plane: bytes) -> bytes:
@@ -114,15 +122,14 @@ def read_checkpoint(root: Path) -> Source:
         name = os.fsencode(path.name if source.single_file else path.relative_to(root))
         if path.is_dir():
             if not any(path.iterdir()):
-                source.contents[name] = None
+                source.empty_directories.append(name)
             continue
         source.contents[name] = path.read_bytes()
         source.executable[name] = bool(path.stat().st_mode & stat.S_IXUSR)
         if name.endswith(b".safetensors"):
-            try:
+            # Where it is no shard after all, it is a side file.
+            with contextlib.suppress(DamagedError):
                 source.shards[name] = parse_shard(source.contents[name])
-            except DamagedError:
-                pass  # then it is a side file
     return source
 
 
@@ -137,14 +144,17 @@ class Writer:
 
     def archive(self) -> bytes:
         index = self._index
-        index.files = [self._file(path) for path in sorted(self._source.contents)]
+        index.files = [self._file(path) for path in self._source.contents]
+        index.files += [File(path, Kind.EMPTY_DIRECTORY) for path in self._source.empty_directories]
+        index.files.sort(key=lambda file: file.path)
         index.bases = [self._base(number) for number in range(len(self._bases))]
         embedded = (file for file in index.files if file.kind == Kind.EMBEDDED)
         self._data[id(None)] = b"".join(self._source.contents[file.path] for file in embedded)
         index.chunks = index.empty_chunks()
         stored = [self._encode(chunk) for chunk in index.chunks]
-        payload = b"".join(data for data, chunk in zip(stored, index.chunks) if chunk.of_tensor)
-        return seal(index, payload, b"".join(stored)[len(payload) :])
+        of_tensors = sum(chunk.size for chunk in index.chunks if chunk.of_tensor)
+        regions = b"".join(stored)
+        return seal(index, regions[:of_tensors], regions[of_tensors:])
 
     def _base(self, number: int) -> Base:
         used = [tensor for tensor in self._index.base_tensors if tensor.base == number]
@@ -154,8 +164,6 @@ class Writer:
 
     def _file(self, path: bytes) -> File:
         content = self._source.contents[path]
-        if content is None:
-            return File(path, Kind.EMPTY_DIRECTORY)
         if path in self._source.shards:
             file = self._shard(path, content)
         else:
@@ -178,23 +186,20 @@ class Writer:
         return file
 
     def _side_file(self, path: bytes, content: bytes) -> File:
+        small = len(content) < EMBEDDED_BELOW
         number = self._base_with(path)
-        if number is None:
-            kind = Kind.EMBEDDED if len(content) < EMBEDDED_BELOW else Kind.STORED
-        elif self._bases[number].contents[path] == content:
-            kind = Kind.REFERENCE
-        else:
-            kind = Kind.EMBEDDED if len(content) < EMBEDDED_BELOW else Kind.PATCH
-        file = File(path, kind, size=0 if kind == Kind.REFERENCE else len(content))
-        if kind in (Kind.REFERENCE, Kind.PATCH):
-            file.base_file = self._base_file(number, path)
+        if number is not None and self._bases[number].contents[path] == content:
+            return File(path, Kind.REFERENCE, base_file=self._base_file(number, path))
+        file = File(path, Kind.EMBEDDED if small else Kind.STORED, size=len(content))
+        if number is not None and not small:
+            file.kind, file.base_file = Kind.PATCH, self._base_file(number, path)
         self._data[id(file)] = content
         return file
 
     def _base_with(self, path: bytes) -> int | None:
         """The first base with a side file of that path."""
         for number, base in enumerate(self._bases):
-            if base.contents.get(path) is not None and path not in base.shards:
+            if path in base.contents and path not in base.shards:
                 return number
         return None
 
@@ -240,25 +245,26 @@ class Writer:
 
     def _encode_tensor(self, chunk: Chunk, result: bytes) -> bytes:
         prediction = bytes(chunk.length)
-        if chunk.owner.base_tensor is not None:
-            match = self._base_tensors[chunk.owner.base_tensor]
+        if chunk.tensor.base_tensor is not None:
+            match = self._base_tensors[chunk.tensor.base_tensor]
             prediction = predict(chunk, match.place.dtype, match.data)
         chunk.coder = self._options.tensor_coder(chunk, result, prediction)
         if chunk.coder == Coder.RAW:
             return result
         if chunk.coder == Coder.IDENTICAL:
             return b""
-        return encode_planes(result, prediction, chunk.owner.dtype.unit)
+        return encode_planes(result, prediction, chunk.tensor.dtype.unit)
 
     def _encode_side(self, chunk: Chunk, result: bytes) -> bytes:
-        candidates = [(result, Coder.RAW), (compress(result), Coder.ZSTD)]
-        if chunk.owner is not None and chunk.owner.kind == Kind.PATCH:
-            base = self._index.base_files[chunk.owner.base_file]
+        sized = self._options.sized_frames
+        candidates = [(result, Coder.RAW), (compress(result, sized=sized), Coder.ZSTD)]
+        if chunk.owner is not None and chunk.file.kind == Kind.PATCH:
+            base = self._index.base_files[chunk.file.base_file]
             content = self._bases[base.base].contents[base.path]
             start = min(max(0, chunk.start - LONGEST_PREFIX // 2), len(content))
             prefix = content[start : start + LONGEST_PREFIX]
             chunk.prefix = (start, len(prefix))
-            candidates.append((compress(result, prefix), Coder.PATCH))
+            candidates.append((compress(result, prefix, sized), Coder.PATCH))
         stored, chunk.coder = min(candidates, key=lambda candidate: len(candidate[0]))
         return stored
 
