@@ -195,6 +195,7 @@ def stored_headers(root: Path) -> None:
         "unpadded": f'{{"a":{one},"b":{two}}}' + " " * 3,
         "swapped": f'{{"b":{two},"a":{one}}}',
         "metadata last": f'{{"a":{one},"b":{two},"__metadata__":{{"k":"v"}}}}',
+        "metadata with spaces": f'{{"__metadata__": {{"k": "v"}}, "a":{one},"b":{two}}}',
         "escaped": f'{{"\\u0061":{one},"b":{two}}}',
         "empty metadata": f'{{"__metadata__":{{}},"a":{one},"b":{two}}}',
     }

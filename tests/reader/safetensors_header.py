@@ -52,7 +52,7 @@ def place(name: str, entry: dict[str, Any], data_offset: int) -> TensorPlace:
 def metadata_text(text: str) -> bytes:
     """The value of a `__metadata__` that comes first and is written without white space."""
     opening = '{"__metadata__":'
-    if not text.startswith(opening):
+    if not text.startswith(opening + "{"):
         return b""
     _, end = json.JSONDecoder().raw_decode(text, len(opening))
     return text[len(opening) : end].encode()
