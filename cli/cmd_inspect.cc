@@ -1,0 +1,158 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "finedelta/inspect.h"
+#include "json.h"
+#include "render/table.h"
+#include "render/tensor_text.h"
+#include "render/text.h"
+#include "render/units.h"
+#include "session.h"
+#include "verb.h"
+
+namespace finedelta::cli {
+namespace {
+
+constexpr std::array kOptions{kJsonOption, kQuietOption};
+
+Json base_json(const BaseSummary& base) {
+  return {{"name", base.name.empty() ? Json(nullptr) : Json(base.name)},
+          {"revision", base.revision.empty() ? Json(nullptr) : Json(base.revision)},
+          {"identity", base.identity},
+          {"tensors", base.tensors}};
+}
+
+Json file_json(const FileSummary& file) {
+  return {{"path", file.path},
+          {"kind", file.kind},
+          {"executable", file.executable},
+          {"bytes", file.bytes},
+          {"sha256", file.sha256.empty() ? Json(nullptr) : Json(file.sha256)}};
+}
+
+Json tensor_json(const TensorSummary& tensor) {
+  Json object{{"name", tensor.name},   {"shard", tensor.shard}, {"dtype", tensor.dtype},
+              {"shape", tensor.shape}, {"bytes", tensor.bytes}, {"elements", tensor.elements},
+              {"match", tensor.match}};
+  add_base(object, tensor.base_tensor, tensor.base);
+  object["predictor"] = tensor.predictor;
+  object["coders"] = Json::array();
+  for (const CoderUse& use : tensor.coders) {
+    object["coders"].push_back({{"coder", use.coder}, {"chunks", use.chunks}});
+  }
+  object["stored_bytes"] = tensor.stored_bytes;
+  object["bits_per_weight"] = ratio_json(8 * tensor.stored_bytes, tensor.elements);
+  return object;
+}
+
+std::string json(const ArchiveSummary& summary, std::string_view archive) {
+  Json object{{"archive", archive},
+              {"format_version", summary.format_version},
+              {"single_file", summary.single_file},
+              {"archive_bytes", summary.archive_bytes},
+              {"payload_bytes", summary.payload_bytes},
+              {"side_bytes", summary.side_bytes},
+              {"index_bytes", summary.index_bytes},
+              {"original_bytes", summary.original_bytes},
+              {"weight_bytes", summary.weight_bytes},
+              {"ratio", ratio_json(summary.original_bytes, summary.archive_bytes)},
+              {"bases", Json::array()},
+              {"files", Json::array()},
+              {"tensors", Json::array()}};
+  for (const auto& base : summary.bases) object["bases"].push_back(base_json(base));
+  for (const auto& file : summary.files) object["files"].push_back(file_json(file));
+  for (const auto& tensor : summary.tensors) object["tensors"].push_back(tensor_json(tensor));
+  return dump(object);
+}
+
+std::string base_line(const BaseSummary& base) {
+  std::string name = base.name.empty() ? "(no name recorded)" : base.name;
+  if (!base.revision.empty()) name += "@" + base.revision;
+  return fmt::format("{}, {} used, identity {}", escaped(name), count_text(base.tensors, "tensor"),
+                     escaped(base.identity));
+}
+
+std::string head(const ArchiveSummary& summary, std::string_view archive) {
+  std::string result =
+      fmt::format("archive   {}, format version {}\n", escaped(archive), summary.format_version);
+  if (summary.bases.empty()) result += "base      none\n";
+  for (size_t base = 0; base < summary.bases.size(); ++base) {
+    const std::string label = summary.bases.size() == 1 ? "base" : fmt::format("base {}", base + 1);
+    result += fmt::format("{:<9} {}\n", label, base_line(summary.bases[base]));
+  }
+  result += fmt::format("original  {}, of which {} weights\n", size_text(summary.original_bytes),
+                        size_text(summary.weight_bytes));
+  result += fmt::format(
+      "stored    {} ({}): weights {}, side files {}, index {}\n", size_text(summary.archive_bytes),
+      ratio_text(summary.original_bytes, summary.archive_bytes), size_text(summary.payload_bytes),
+      size_text(summary.side_bytes), size_text(summary.index_bytes));
+  return result;
+}
+
+std::string files_text(const ArchiveSummary& summary) {
+  Table table({{"FILE"}, {"KIND"}, {"SIZE", Align::kRight}});
+  for (const FileSummary& file : summary.files) {
+    table.add({file.path, file.kind, file.kind == "directory" ? "" : size_text(file.bytes)});
+  }
+  return table.text();
+}
+
+// "planes", or with the number of chunks of each where there are several.
+std::string coders_text(const std::vector<CoderUse>& coders) {
+  if (coders.size() == 1) return coders[0].coder;
+  std::string result;
+  for (const CoderUse& use : coders) {
+    if (!result.empty()) result += ", ";
+    result += fmt::format("{} {}", use.coder, use.chunks);
+  }
+  return result;
+}
+
+std::string tensors_text(const ArchiveSummary& summary) {
+  Table table({{"TENSOR"},
+               {"DTYPE"},
+               {"SHAPE"},
+               {"MATCH"},
+               {"PREDICTOR"},
+               {"CODER"},
+               {"STORED", Align::kRight},
+               {"BITS/WEIGHT", Align::kRight}});
+  for (const TensorSummary& tensor : summary.tensors) {
+    table.add({tensor.name, tensor.dtype, shape_text(tensor.shape),
+               match_text(tensor.match, tensor.base_tensor, tensor.name, tensor.base,
+                          summary.bases.size()),
+               tensor.predictor, coders_text(tensor.coders), size_text(tensor.stored_bytes),
+               bits_per_weight_text(tensor.stored_bytes, tensor.elements)});
+  }
+  return table.text();
+}
+
+Result<Report> run(const Arguments& arguments, Session&) {
+  const std::vector<std::string>& given = arguments.positionals;
+  if (given.size() != 1) return usage_error(kInspect, "name one archive");
+  const Result<ArchiveSummary> summary = inspect(given[0]);
+  if (!summary.has_value()) return std::unexpected(summary.error());
+  return Report{
+      json(*summary, given[0]),
+      head(*summary, given[0]) + "\n" + files_text(*summary) + "\n" + tensors_text(*summary), ""};
+}
+
+}  // namespace
+
+constinit const Verb kInspect{
+    .name = "inspect",
+    .usage = "ARCHIVE",
+    .summary = "show what an archive holds",
+    .description =
+        "Shows base, sizes and ratio of ARCHIVE, its files, and for every tensor the\n"
+        "match, predictor, coder and bits per weight. Reads and checks the index\n"
+        "alone; no base is needed.\n",
+    .examples =
+        "  finedelta inspect my-tune.fd\n"
+        "  finedelta inspect --json my-tune.fd\n",
+    .options = kOptions,
+    .run = run,
+};
+
+}  // namespace finedelta::cli

@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "finedelta/pack.h"
+#include "json.h"
+#include "models.h"
+#include "render/text.h"
+#include "render/units.h"
+#include "session.h"
+#include "verb.h"
+
+namespace finedelta::cli {
+namespace {
+
+constexpr Option kOutput{"-o,--output", "ARCHIVE", "where to write the archive",
+                         &Arguments::output};
+constexpr std::array kOptions{kOutput,        kNoBaseOption, kAllOption,  kForceOption,
+                              kThreadsOption, kMemoryOption, kJsonOption, kQuietOption};
+
+std::string closing_line(const PackReport& report, std::string_view archive) {
+  return fmt::format(
+      "packed {}, {} into {} ({}), {}; {} of {} matched with a base; the archive was not read "
+      "back: 'finedelta verify' does that",
+      count_text(report.files, "file"), size_text(report.input_bytes),
+      size_text(report.archive_bytes), ratio_text(report.input_bytes, report.archive_bytes),
+      in_quotes(archive), report.matched_tensors, count_text(report.tensors, "tensor"));
+}
+
+std::string json(const PackReport& report, std::string_view archive, const Session& session) {
+  return dump(Json{{"archive", archive},
+                   {"files", report.files},
+                   {"input_bytes", report.input_bytes},
+                   {"weight_bytes", report.weight_bytes},
+                   {"archive_bytes", report.archive_bytes},
+                   {"ratio", ratio_json(report.input_bytes, report.archive_bytes)},
+                   {"tensors", report.tensors},
+                   {"matched_tensors", report.matched_tensors},
+                   {"bases", report.bases}},
+              session);
+}
+
+Result<Report> run(const Arguments& arguments, Session& session) {
+  const Result<Models> models = read_models(kPack, arguments);
+  if (!models.has_value()) return std::unexpected(models.error());
+  const std::string& archive = arguments.output[0];
+  PackOptions options;
+  options.all = arguments.all;
+  options.force = arguments.force;
+  session.begin("packing", in_quotes(models->fine_tune), options);
+  const Result<PackReport> report = pack(models->bases, models->fine_tune, archive, options);
+  if (!report.has_value()) return std::unexpected(report.error());
+  return Report{json(*report, archive, session), "", closing_line(*report, archive)};
+}
+
+}  // namespace
+
+constinit const Verb kPack{
+    .name = "pack",
+    .usage = "BASE... FINE_TUNE -o ARCHIVE",
+    .summary = "store a fine-tune as what it adds to its base",
+    .description =
+        "Writes an archive from which 'unpack' gets FINE_TUNE back byte for byte, given\n"
+        "the same BASE; several bases are allowed. A model is a directory, a\n"
+        ".safetensors file, or ORG/NAME[@REVISION] in the local Hugging Face cache.\n",
+    .examples =
+        "  finedelta pack meta-llama/Llama-3.1-8B ./my-tune -o my-tune.fd\n"
+        "  finedelta pack base.safetensors tune.safetensors -o tune.fd --threads 4\n"
+        "  finedelta pack --no-base ./my-model -o my-model.fd\n",
+    .options = kOptions,
+    .run = run,
+};
+
+}  // namespace finedelta::cli

@@ -1,0 +1,33 @@
+// The objects that --json prints (docs/json.md).
+#ifndef FINEDELTA_CLI_JSON_H_
+#define FINEDELTA_CLI_JSON_H_
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace finedelta::cli {
+
+class Session;
+
+using Json = nlohmann::ordered_json;
+
+// One line without its '\n'; bytes that are not UTF-8 become U+FFFD.
+[[nodiscard]] std::string dump(const Json& json);
+
+// `object` with what every long operation reports: "notes" and "seconds".
+[[nodiscard]] std::string dump(Json object, const Session& session);
+
+// How many times smaller `stored` is than `original`; null where `stored` is 0.
+[[nodiscard]] Json ratio_json(uint64_t original, uint64_t stored);
+
+// Adds "base_tensor" and "base" (an index), both null where there is no base tensor.
+void add_base(Json& object, std::string_view base_tensor, uint64_t base);
+
+// {"error": {"code": CODE, "message": MESSAGE}}
+[[nodiscard]] std::string error_json(int code, std::string_view message);
+
+}  // namespace finedelta::cli
+
+#endif  // FINEDELTA_CLI_JSON_H_
