@@ -123,5 +123,5 @@ def owner_name(chunk: Chunk) -> str:
     if chunk.owner is None:
         return "the bundle"
     if chunk.of_tensor:
-        return f"tensor {quote(chunk.tensor.name)}"
-    return f"file {quote(chunk.file.path)}"
+        return f"tensor {quoted(chunk.tensor.name)}"
+    return f"file {quoted(chunk.file.path)}"

@@ -54,12 +54,12 @@ class BaseSet:
         """The data of the tensor whose sample matches; the fingerprint decides among several."""
         places = self._tensors.get((wanted.name, wanted.dtype, wanted.shape), [])
         if not places:
-            raise WrongBaseError(f"no base has the tensor {quote(wanted.name)}")
+            raise WrongBaseError(f"no base has the tensor {quoted(wanted.name)}")
         found = [data for data in map(Place.read, places) if sample(data) == wanted.sample]
         if len(found) > 1:
             found = [data for data in found if is_tensor(wanted, data)]
         if not found:
-            raise WrongBaseError(f"the base tensor {quote(wanted.name)} differs")
+            raise WrongBaseError(f"the base tensor {quoted(wanted.name)} differs")
         return found[0]
 
     def file(self, wanted: BaseFile) -> bytes:
@@ -70,7 +70,7 @@ class BaseSet:
             if len(content) == wanted.size and hash128(content) == wanted.hash:
                 return content
         problem = "differs" if found else "is missing"
-        raise WrongBaseError(f"the base file {quote(wanted.path)} {problem}")
+        raise WrongBaseError(f"the base file {quoted(wanted.path)} {problem}")
 
 
 def is_tensor(wanted: BaseTensor, data: bytes) -> bool:

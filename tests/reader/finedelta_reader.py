@@ -92,7 +92,7 @@ class Decoder:
         if chunk.of_tensor and self._needs_base(chunk):
             base, data = self._base_of(chunk.tensor)
             if not is_tensor(base, data):
-                raise WrongBaseError(f"the base tensor {quote(base.name)} differs: {what}")
+                raise WrongBaseError(f"the base tensor {quoted(base.name)} differs: {what}")
         raise DamagedError(what)
 
     def _shard(self, file: File) -> bytes | None:
@@ -144,7 +144,7 @@ def contents(archive: Archive, bases: BaseSet | None) -> dict[bytes, bytes | Non
     for file in files:
         content = found[file.path]
         if content is not None and hashlib.sha256(content).digest() != file.sha256:
-            raise DamagedError(f"file {quote(file.path)} does not match its SHA-256")
+            raise DamagedError(f"file {quoted(file.path)} does not match its SHA-256")
     return found
 
 

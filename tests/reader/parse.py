@@ -54,7 +54,7 @@ def check_size(tensor: BaseTensor | Tensor) -> None:
     try:
         tensor_bytes(tensor.dtype, tensor.shape)
     except DamagedError as error:
-        raise DamagedError(f"tensor {quote(tensor.name)}: {error}") from error
+        raise DamagedError(f"tensor {quoted(tensor.name)}: {error}") from error
 
 
 def read_base_tensors(cursor: Cursor, bases: int) -> list[BaseTensor]:
@@ -78,7 +78,7 @@ def read_path(cursor: Cursor) -> bytes:
     parts = path.split(b"/")
     clean = all(0 < len(part) <= LONGEST_PART and part not in (b".", b"..") for part in parts)
     if not clean or b"\0" in path:
-        raise DamagedError(f"the path {quote(path)} is not relative and clean")
+        raise DamagedError(f"the path {quoted(path)} is not relative and clean")
     return path
 
 
@@ -91,7 +91,7 @@ def read_tensor(cursor: Cursor, base_tensors: list[BaseTensor]) -> Tensor:
     check_size(tensor)
     predictor = cursor.u8()
     if predictor > 1:
-        raise DamagedError(f"tensor {quote(tensor.name)} has unknown predictor {predictor}")
+        raise DamagedError(f"tensor {quoted(tensor.name)} has unknown predictor {predictor}")
     if predictor == 1:
         tensor.base_tensor = cursor.index(len(base_tensors), "base tensor")
         check_prediction(tensor, base_tensors[tensor.base_tensor])
@@ -101,26 +101,26 @@ def read_tensor(cursor: Cursor, base_tensors: list[BaseTensor]) -> Tensor:
 def check_prediction(tensor: Tensor, base: BaseTensor) -> None:
     same_rows = len(tensor.shape) == len(base.shape) and tensor.shape[1:] == base.shape[1:]
     if not same_rows:
-        raise DamagedError(f"tensor {quote(tensor.name)} has a base tensor of another shape")
+        raise DamagedError(f"tensor {quoted(tensor.name)} has a base tensor of another shape")
     if tensor.dtype != base.dtype and not (tensor.dtype.converts and base.dtype.converts):
-        raise DamagedError(f"tensor {quote(tensor.name)} has a base tensor of another dtype")
+        raise DamagedError(f"tensor {quoted(tensor.name)} has a base tensor of another dtype")
 
 
 def read_shard(cursor: Cursor, file: File, base_tensors: list[BaseTensor]) -> None:
     form = cursor.u8()
     if form > 1:
-        raise DamagedError(f"shard {quote(file.path)} has unknown header form {form}")
+        raise DamagedError(f"shard {quoted(file.path)} has unknown header form {form}")
     file.canonical = form == 0
     file.header = cursor.string()
     file.tensors = [read_tensor(cursor, base_tensors) for _ in range(cursor.varint())]
     if len({tensor.name for tensor in file.tensors}) != len(file.tensors):
-        raise DamagedError(f"shard {quote(file.path)} has two tensors of one name")
+        raise DamagedError(f"shard {quoted(file.path)} has two tensors of one name")
 
 
 def read_file(cursor: Cursor, index: Index) -> File:
     path, bits = read_path(cursor), cursor.u8()
     if bits & 0xE0 or bits & 0xF not in list(Kind) or bits == 0x10 | Kind.EMPTY_DIRECTORY:
-        raise DamagedError(f"file {quote(path)} is of unknown kind {bits}")
+        raise DamagedError(f"file {quoted(path)} is of unknown kind {bits}")
     file = File(path, Kind(bits & 0xF), executable=bool(bits & 0x10))
     if file.kind == Kind.SHARD:
         read_shard(cursor, file, index.base_tensors)
@@ -138,10 +138,10 @@ def check_paths(files: list[File]) -> None:
     last = b""
     for path in (file.path for file in files):
         if path <= last:
-            raise DamagedError(f"the path {quote(path)} is not in order")
+            raise DamagedError(f"the path {quoted(path)} is not in order")
         # A leading part sorts before the paths below it.
         if any(path[:at] in seen for at, byte in enumerate(path) if byte == ord("/")):
-            raise DamagedError(f"the path {quote(path)} lies below a file")
+            raise DamagedError(f"the path {quoted(path)} lies below a file")
         seen.add(path)
         last = path
 
@@ -159,12 +159,12 @@ def check_all_used(index: Index) -> None:
     tensors = {tensor.base_tensor for file in index.files for tensor in file.tensors}
     for number, tensor in enumerate(index.base_tensors):
         if number not in tensors:
-            raise DamagedError(f"nothing uses base tensor {quote(tensor.name)}")
+            raise DamagedError(f"nothing uses base tensor {quoted(tensor.name)}")
     referring = [file for file in index.files if file.kind in (Kind.PATCH, Kind.REFERENCE)]
     files = {file.base_file for file in referring}
     for number, file in enumerate(index.base_files):
         if number not in files:
-            raise DamagedError(f"nothing uses base file {quote(file.path)}")
+            raise DamagedError(f"nothing uses base file {quoted(file.path)}")
 
 
 def check_coder(chunk: Chunk) -> None:
@@ -189,7 +189,7 @@ def check_stored_size(chunk: Chunk) -> None:
 def read_prefix(cursor: Cursor, base_file: BaseFile) -> tuple[int, int]:
     offset, length = cursor.varint(), cursor.varint()
     if length > 4 << 20 or offset + length > base_file.size:
-        raise DamagedError(f"a prefix of {length} bytes at {offset} of {quote(base_file.path)}")
+        raise DamagedError(f"a prefix of {length} bytes at {offset} of {quoted(base_file.path)}")
     return offset, length
 
 

@@ -86,7 +86,7 @@ def hash128(data: bytes | memoryview) -> bytes:
     return xxhash.xxh3_128_digest(data)
 
 
-def quote(name: bytes) -> str:
+def quoted(name: bytes) -> str:
     """A name from outside, fit for a message."""
     return repr(name.decode("utf-8", "backslashreplace"))
 
