@@ -96,7 +96,8 @@ Status check_replaced_directory(const OutputTarget& target, const struct stat& i
     return refuse("holds the current directory and is never replaced; name a new directory");
   }
   const char* const home = std::getenv("HOME");
-  FINEDELTA_ASSIGN(const bool is_home, contains(path, home && *home ? home : "/"));
+  // A home that is not there can't be replaced.
+  const bool is_home = home && *home && contains(path, home).value_or(false);
   if (is_home) {
     return refuse("holds the home directory and is never replaced; name a new directory");
   }

@@ -39,7 +39,6 @@ AtomicDirectory directory_at(const std::string& target, const std::string& text,
   const Result<OutputFile> file = output->create_file("a/b/file", false);
   EXPECT_TRUE(file.has_value());
   EXPECT_TRUE(file->write(0, as_bytes(text)).has_value());
-  EXPECT_TRUE(file->sync().has_value());
   return std::move(*output);
 }
 
@@ -257,6 +256,30 @@ TEST(TwoRuns, BothMayReplace) {
   }
   EXPECT_EQ(scratch.read("out/a/b/file"), "first");
   EXPECT_THAT(scratch.names(), ElementsAre("out"));
+}
+
+// Each run looks for left-overs while others create, lock and remove theirs.
+TEST(TwoRuns, ManyAtOnceGetTheirTemporaries) {
+  const ScratchDirectory scratch;
+  std::vector<pid_t> children;
+  for (int child = 0; child < 4; ++child) {
+    children.push_back(start_child([&] {
+      for (int round = 0; round < 100; ++round) {
+        const AtomicFile file = file_at(scratch / "out", "text");
+        const AtomicDirectory directory = directory_at(scratch / "out", "text");
+        EXPECT_EQ(why(directory.create_file("last", false)), "");
+        struct stat info{};
+        EXPECT_EQ(fstat(file.file().descriptor(), &info), 0);
+        EXPECT_EQ(info.st_nlink, 1u);
+      }
+    }));
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_THAT(scratch.names(), ElementsAre());
 }
 
 TEST(AtomicDirectory, AppearsWhenItIsPublished) {

@@ -170,6 +170,10 @@ TEST(OutputTarget, TheCurrentAndTheHomeDirectoryAreNeverReplaced) {
   }
   fs::create_directory("below");
   EXPECT_EQ(verdict("below", directory), "old");
+  for (const std::string& nowhere : {scratch / "no/home", std::string()}) {
+    const Home missing(nowhere);
+    EXPECT_EQ(verdict("below", directory), "old");
+  }
 }
 
 TEST(Contains, FollowsLinksAndKnowsEveryName) {
