@@ -30,6 +30,7 @@ class AtomicFile {
   AtomicFile& operator=(AtomicFile&&) noexcept;
   ~AtomicFile();
 
+  // Its path() is the target, for messages.
   [[nodiscard]] const OutputFile& file() const { return file_; }
 
   // Waits for the file to be on disk, then gives it its name.
@@ -56,7 +57,8 @@ class AtomicDirectory {
 
   // Below the directory; `relative` is checked (see relative_path.h), links are not followed.
   // kDamaged when the path is refused or its name is taken. Directories that a file lies in are
-  // made with it. May be called from several threads at once.
+  // made with it. The path() of the file is where it will be once published, for messages. May be
+  // called from several threads at once.
   [[nodiscard]] Status make_directories(std::string_view relative) const;
   [[nodiscard]] Result<OutputFile> create_file(std::string_view relative, bool executable) const;
 

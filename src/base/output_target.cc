@@ -27,9 +27,15 @@ std::string parent_of(std::string_view path) {
   return slash == 0 ? "/" : std::string(path.substr(0, slash));
 }
 
+std::unexpected<Error> fail_missing(std::string_view directory) {
+  return fail(ErrorCode::kUsage, "the directory {} does not exist; create it first",
+              quote(directory));
+}
+
 Result<std::string> canonical(const std::string& path) {
   std::error_code error;
   std::string resolved = std::filesystem::canonical(path, error).string();
+  if (error == std::errc::no_such_file_or_directory) return fail_missing(path);
   if (error) return fail_unreachable(error.value(), "open", path);
   return resolved;
 }
@@ -47,10 +53,7 @@ Result<std::string> with_proper_name(std::string_view path) {
 Result<Descriptor> open_parent(const std::string& parent) {
   Descriptor directory(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.valid()) return directory;
-  if (errno == ENOENT) {
-    return fail(ErrorCode::kUsage, "the directory {} does not exist; create it first",
-                quote(parent));
-  }
+  if (errno == ENOENT) return fail_missing(parent);
   return fail_unreachable(errno, "open", parent);
 }
 
@@ -93,7 +96,8 @@ Status check_replaced_directory(const OutputTarget& target, const struct stat& i
     return refuse("holds the current directory and is never replaced; name a new directory");
   }
   const char* const home = std::getenv("HOME");
-  FINEDELTA_ASSIGN(const bool is_home, contains(path, home && *home ? home : "/"));
+  // A home that is not there can't be replaced.
+  const bool is_home = home && *home && contains(path, home).value_or(false);
   if (is_home) {
     return refuse("holds the home directory and is never replaced; name a new directory");
   }
@@ -124,9 +128,7 @@ Result<bool> is_at_or_above(const Identity& wanted, const std::string& directory
     below = here;
     at = Descriptor(openat(at.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
-  if (errno == ENOENT) {
-    return fail(ErrorCode::kUsage, "the directory {} does not exist", quote(directory));
-  }
+  if (errno == ENOENT) return fail_missing(directory);
   return fail_unreachable(errno, "examine", directory);
 }
 

@@ -85,7 +85,7 @@ void add_levels(std::string_view path, const Mount& mount, std::vector<std::stri
     const bool inside = path.starts_with(mount.root);
     path.remove_prefix(inside ? mount.root.size() : path.size());
   }
-  if (path.starts_with("/..")) path = {};
+  if (!path.starts_with('/') || path.starts_with("/..")) path = {};
   for (; path.size() > 1; path = path.substr(0, path.rfind('/'))) {
     directories.push_back(std::string(mount.point) + std::string(path));
   }

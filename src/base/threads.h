@@ -30,7 +30,7 @@ Status run_ordered(uint64_t count, unsigned threads, uint64_t window, const Canc
 //   may keep a buffer for each.
 // - Commits happen in order of index and one at a time, on whichever thread is there.
 // - Fewer than `window` (at least 1 is taken) indices are between start and commit when another
-//   starts: this bounds the memory that results take.
+//   starts: this bounds the memory that results take. Places for `window` results are made at once.
 // - An error stops everything: no index starts after it. The error returned is that of the lowest
 //   index that fails, and exactly the indices below it were committed (or the error is that of the
 //   commit itself), whatever the number of threads, as long as work depends on its index alone.
