@@ -3,7 +3,9 @@
 // is fit for a terminal.
 #include <algorithm>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/utf8.h"

@@ -17,12 +17,20 @@
 
 namespace finedelta {
 
+struct ExtractReport {
+  uint64_t tensors = 0;
+  uint64_t bytes = 0;               // of the tensors written
+  uint64_t archive_bytes_read = 0;  // header, index and chunks
+  uint64_t base_bytes_read = 0;     // of tensors; what finds and checks the base is left out
+};
+
 // An open archive. Reading touches the index, the chunks that overlap what is asked for and the
 // same range of the base, nothing else; every chunk that is read is checked.
 // Const members may be called from several threads at once.
 class ArchiveReader {
  public:
-  // `bases` as for `unpack`; they are opened when a tensor that needs one is first read.
+  // `bases` as for `unpack`. A base's tensor is looked for when it is first needed, so an archive
+  // can be opened without its bases.
   static Result<ArchiveReader> open(const std::string& archive,
                                     const std::vector<std::string>& bases = {},
                                     const Options& options = {});
@@ -40,6 +48,14 @@ class ArchiveReader {
   // whole bytes). kUsage when the range leaves the tensor; kWrongBase, kDamaged, kFailure.
   Status read(size_t tensor, uint64_t first, std::span<std::byte> to) const;
 
+  // Writes parts of tensors to a new safetensors file. A selection is "NAME" or
+  // "NAME[START:STOP]": rows START (default 0) to STOP (excluded; default all) of the first
+  // dimension. A tensor whose whole name looks like a selection is preferred. kUsage for an unknown
+  // name, a bad range, a tensor selected twice, or an `output` that exists and is not to be
+  // replaced (`force`). Other errors as for `read`.
+  Result<ExtractReport> extract(const std::vector<std::string>& selections,
+                                const std::string& output, bool force = false) const;
+
  private:
   struct State;
   explicit ArchiveReader(std::unique_ptr<State> state);
@@ -50,17 +66,7 @@ struct ExtractOptions : Options {
   bool force = false;  // replace an existing output
 };
 
-struct ExtractReport {
-  uint64_t tensors = 0;
-  uint64_t bytes = 0;               // of the tensors written
-  uint64_t archive_bytes_read = 0;  // header, index and chunks
-  uint64_t base_bytes_read = 0;     // shard headers left out
-};
-
-// Writes tensors of an archive to a new safetensors file. A selection is "NAME" or
-// "NAME[START:STOP]": rows START (default 0) to STOP (excluded; default all) of the first
-// dimension. A tensor whose whole name looks like a selection is preferred. kUsage for an unknown
-// name, a bad range, or a tensor selected twice. Other errors as for `unpack`.
+// Opens `archive` and extracts in one call.
 Result<ExtractReport> extract(const std::vector<std::string>& bases, const std::string& archive,
                               const std::vector<std::string>& selections, const std::string& output,
                               const ExtractOptions& options = {});

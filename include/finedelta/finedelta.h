@@ -10,5 +10,6 @@
 #include "finedelta/progress.h"
 #include "finedelta/result.h"
 #include "finedelta/unpack.h"
+#include "finedelta/version.h"
 
 #endif  // FINEDELTA_FINEDELTA_H_

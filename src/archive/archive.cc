@@ -12,7 +12,7 @@ Result<Archive> Archive::open(const std::string& path, uint64_t memory) {
     return fail(ErrorCode::kFailure,
                 "{}: the archive's index has {} bytes, too many for the memory limit; raise it "
                 "with --memory",
-                quoted(path), layout.index_size);
+                quote(path), layout.index_size);
   }
   std::vector<std::byte> stored(layout.index_size);
   FINEDELTA_CHECK(file.read(layout.index_offset(), stored));
@@ -25,7 +25,7 @@ Status Archive::read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) c
   if (chunk.size == 0) return {};
   FINEDELTA_CHECK(file.read(chunk.offset, stored));
   if (xxh3_64(stored) != chunk.stored_hash) {
-    return fail(ErrorCode::kDamaged, "{}: the {} bytes at {} are damaged", quoted(file.path()),
+    return fail(ErrorCode::kDamaged, "{}: the {} bytes at {} are damaged", quote(file.path()),
                 chunk.size, chunk.offset);
   }
   return {};

@@ -14,7 +14,7 @@ constexpr uint64_t kLargestTotal = uint64_t{1} << 62;
 uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 Status too_large(std::string_view path) {
-  return fail(ErrorCode::kDamaged, "file {} is impossibly large", quoted(path));
+  return fail(ErrorCode::kDamaged, "file {} is impossibly large", quote(path));
 }
 
 Status complete_shard(Index& index, File& file) {
@@ -22,7 +22,7 @@ Status complete_shard(Index& index, File& file) {
   for (Tensor& tensor : file.tensors) {
     const auto bytes = safetensors::tensor_bytes(tensor.dtype, tensor.shape);
     if (!bytes) {
-      return fail(ErrorCode::kDamaged, "tensor {} has an impossible shape", quoted(tensor.name));
+      return fail(ErrorCode::kDamaged, "tensor {} has an impossible shape", quote(tensor.name));
     }
     tensor.offset = offset;
     tensor.bytes = *bytes;

@@ -1,12 +1,14 @@
 #include <algorithm>
+#include <set>
 #include <string>
-#include <unordered_set>
 
 #include "archive/index.h"
-#include "base/atomic_output.h"
 #include "base/error.h"
+#include "base/relative_path.h"
 #include "base/zstd.h"
+#include "coder/coder.h"
 #include "predict/base/base.h"
+#include "safetensors/header.h"
 #include "side/side_codec.h"
 
 namespace finedelta::archive {
@@ -16,7 +18,6 @@ namespace {
 constexpr uint64_t kLongestModelName = 512;
 constexpr uint64_t kLongestPath = 4096;
 constexpr uint64_t kLongestName = uint64_t{1} << 20;
-constexpr unsigned kLargestRank = 64;
 
 // Reads the body. Every method takes one section from the reader, which remembers the first thing
 // that is wrong; the memory that records take is counted against a budget as they come.
@@ -94,7 +95,7 @@ class IndexDecoder {
 
   std::vector<uint64_t> shape() {
     const uint8_t rank = reader_.u8();
-    if (rank > kLargestRank) reader_.reject("a tensor has too many dimensions");
+    if (rank > safetensors::kLargestRank) reader_.reject("a tensor has too many dimensions");
     if (!reader_.ok()) return {};
     spend(rank * sizeof(uint64_t));
     std::vector<uint64_t> dimensions(rank);
@@ -197,7 +198,7 @@ class IndexDecoder {
     file.canonical_header = form == 0;
     (file.canonical_header ? file.metadata : file.header) = text(safetensors::kLargestHeader);
     const uint64_t number = count<Tensor>(4);
-    std::unordered_set<std::string_view> names;
+    std::set<std::string_view> names;
     file.tensors.reserve(number);
     for (uint64_t i = 0; i < number && reader_.ok(); ++i) {
       file.tensors.push_back(decode_tensor(index));
@@ -224,12 +225,12 @@ class IndexDecoder {
   }
 
   static Status check_paths(const Index& index) {
-    std::unordered_set<std::string_view> paths;
+    std::set<std::string_view> paths;
     const File* before = nullptr;
     for (const File& file : index.files) {
       FINEDELTA_CHECK(check_relative_path(file.path));
       if (before && before->path >= file.path) {
-        return fail(ErrorCode::kDamaged, "path {} is out of order", quoted(file.path));
+        return fail(ErrorCode::kDamaged, "path {} is out of order", quote(file.path));
       }
       before = &file;
       paths.insert(file.path);
@@ -238,7 +239,7 @@ class IndexDecoder {
       const std::string_view path = file.path;
       for (size_t at = path.find('/'); at != path.npos; at = path.find('/', at + 1)) {
         if (paths.contains(path.substr(0, at))) {
-          return fail(ErrorCode::kDamaged, "path {} leads through a file", quoted(path));
+          return fail(ErrorCode::kDamaged, "path {} leads through a file", quote(path));
         }
       }
     }
@@ -398,20 +399,20 @@ Result<Index> decode_index(Bytes stored, const Layout& layout, uint64_t memory,
   const Bytes hash = prefix.bytes(sizeof(Hash128));
   const uint64_t body_size = prefix.u64();
   if (!prefix.ok() || !std::ranges::equal(hash, xxh3_128(stored.subspan(sizeof(Hash128))).bytes)) {
-    return fail(ErrorCode::kDamaged, "{}: the archive's index is damaged", quoted(where));
+    return fail(ErrorCode::kDamaged, "{}: the archive's index is damaged", quote(where));
   }
   if (body_size > memory / 4) {
     return fail(ErrorCode::kFailure,
                 "{}: the archive's index has {} bytes, too many for the memory limit; raise it "
                 "with --memory",
-                quoted(where), body_size);
+                quote(where), body_size);
   }
   std::vector<std::byte> body(body_size);
   Status status = ZstdDecoder().decompress(prefix.bytes(prefix.remaining()), {}, body);
   Index index;
   if (status) status = IndexDecoder(body, layout, memory / 4).decode(index);
   if (!status) {
-    return fail(status.error().code, "{}: the archive's index can't be read: {}", quoted(where),
+    return fail(status.error().code, "{}: the archive's index can't be read: {}", quote(where),
                 status.error().message);
   }
   return index;

@@ -19,7 +19,7 @@ inline constexpr uint8_t kLeastChunkLog2 = 12;
 inline constexpr uint8_t kLargestChunkLog2 = 20;
 inline constexpr uint64_t kSideChunk = uint64_t{1} << 20;  // bytes
 
-inline constexpr uint64_t kLargestEmbedded = 16383;        // bytes
+inline constexpr uint64_t kLargestEmbedded = 16383;  // bytes
 
 inline constexpr uint64_t kFingerprintBlock = uint64_t{1} << 20;  // bytes
 inline constexpr uint64_t kSampleSize = 65536;                    // bytes

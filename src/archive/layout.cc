@@ -101,22 +101,22 @@ bool looks_like_archive(const InputFile& file) {
 
 Result<Layout> read_layout(const InputFile& file) {
   if (!looks_like_archive(file)) {
-    return fail(ErrorCode::kUsage, "{} is not a finedelta archive", quoted(file.path()));
+    return fail(ErrorCode::kUsage, "{} is not a finedelta archive", quote(file.path()));
   }
   FINEDELTA_ASSIGN(const std::string slot, read_slot(file));
   const auto version = oldest_reader(slot);
   if (version && *version > kFormatVersion) {
     return fail(ErrorCode::kUsage,
                 "{} needs a finedelta that reads archive format {}; this one reads up to {}",
-                quoted(file.path()), *version, kFormatVersion);
+                quote(file.path()), *version, kFormatVersion);
   }
   const auto layout = claimed_layout(slot);
   if (!layout || encode_layout(*layout) != slot) {
-    return fail(ErrorCode::kDamaged, "{}: the archive's header is damaged", quoted(file.path()));
+    return fail(ErrorCode::kDamaged, "{}: the archive's header is damaged", quote(file.path()));
   }
   if (file.size() != layout->file_size()) {
     return fail(ErrorCode::kDamaged, "{} has {} bytes where its header promises {}",
-                quoted(file.path()), file.size(), layout->file_size());
+                quote(file.path()), file.size(), layout->file_size());
   }
   return *layout;
 }

@@ -5,13 +5,6 @@
 
 namespace finedelta::archive {
 
-namespace {
-
-// Enough for the disk to work on, little enough that the last sync is short.
-constexpr uint64_t kSyncStep = uint64_t{64} << 20;
-
-}  // namespace
-
 Result<Writer> Writer::create(const std::string& path, bool replace) {
   FINEDELTA_ASSIGN(AtomicFile file, AtomicFile::create(path, replace));
   return Writer(std::move(file));
@@ -20,10 +13,7 @@ Result<Writer> Writer::create(const std::string& path, bool replace) {
 Status Writer::append(Bytes stored) {
   FINEDELTA_CHECK(file_.file().write(next_, stored));
   next_ += stored.size();
-  if (next_ - synced_ >= kSyncStep) {
-    file_.file().start_sync(synced_, next_ - synced_);
-    synced_ = next_;
-  }
+  sync_.written_up_to(file_.file(), next_);
   return {};
 }
 

@@ -31,7 +31,7 @@ class Writer {
   AtomicFile file_;
   Layout layout_;
   uint64_t next_ = kHeaderSlot;
-  uint64_t synced_ = 0;
+  SteadySync sync_;
 };
 
 }  // namespace finedelta::archive

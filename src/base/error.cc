@@ -18,10 +18,10 @@ std::unexpected<Error> fail_errno(int error_number, std::string_view action,
                                   std::string_view path) {
   const bool full = error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
   return fail(full ? ErrorCode::kNoSpace : ErrorCode::kFailure, "cannot {} {}: {}", action,
-              quoted(path), std::generic_category().message(error_number));
+              quote(path), std::generic_category().message(error_number));
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string out = "'";
   for (size_t i = 0; i < text.size();) {
     if (out.size() > kLongestQuote) {
@@ -38,7 +38,8 @@ std::string quoted(std::string_view text) {
       i += length;
     }
   }
-  return out + "'";
+  out += '\'';
+  return out;
 }
 
 }  // namespace finedelta

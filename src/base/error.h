@@ -27,19 +27,23 @@ template <typename... Args>
 // `text` in single quotes, fit for a terminal: control characters and bytes that are not UTF-8
 // are written as \xNN, and anything longer than 200 bytes is shortened. Every name that comes
 // from outside goes through this before it enters a message.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string quote(std::string_view text);
 
 }  // namespace finedelta
 
 #define FINEDELTA_CONCAT_INNER(a, b) a##b
 #define FINEDELTA_CONCAT(a, b) FINEDELTA_CONCAT_INNER(a, b)
 
-// Returns from the enclosing function when `expression`, a Status or Result, holds an error.
-#define FINEDELTA_CHECK(expression)                                       \
-  do {                                                                    \
-    if (auto checked_ = (expression); !checked_.has_value()) [[unlikely]] \
-      return std::unexpected(std::move(checked_).error());                \
+#define FINEDELTA_CHECK_INNER(result, expression)                        \
+  do {                                                                   \
+    if (auto result = (expression); !result.has_value()) [[unlikely]]    \
+      return std::unexpected(std::move(result).error());                 \
   } while (false)
+
+// Returns from the enclosing function when `expression`, a Status or Result, holds an error. The
+// counter keeps the name apart from that of a check in a lambda within `expression`.
+#define FINEDELTA_CHECK(expression) \
+  FINEDELTA_CHECK_INNER(FINEDELTA_CONCAT(checked_, __COUNTER__), expression)
 
 #define FINEDELTA_ASSIGN_INNER(result, target, expression) \
   auto result = (expression);                              \

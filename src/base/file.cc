@@ -21,7 +21,7 @@ Result<FileStamp> stamp_of(int fd, const std::string& path) {
   struct stat info{};
   if (fstat(fd, &info) != 0) return fail_errno(errno, "examine", path);
   if (!S_ISREG(info.st_mode)) {
-    return fail(ErrorCode::kDamaged, "{} is not a regular file", quoted(path));
+    return fail(ErrorCode::kDamaged, "{} is not a regular file", quote(path));
   }
   return FileStamp{.device = info.st_dev,
                    .inode = info.st_ino,
@@ -63,7 +63,7 @@ Status InputFile::read(uint64_t offset, MutableBytes to) const {
     if (got < 0) return fail_errno(errno, "read", path_);
     if (got == 0) {
       return fail(ErrorCode::kDamaged, "{} ends at byte {}, before the data that it should hold",
-                  quoted(path_), offset);
+                  quote(path_), offset);
     }
     to = to.subspan(static_cast<size_t>(got));
     offset += static_cast<uint64_t>(got);
@@ -75,7 +75,7 @@ Status InputFile::check_unchanged() const {
   FINEDELTA_ASSIGN(const FileStamp now, stamp_of(descriptor_.get(), path_));
   if (now != opened_) {
     return fail(ErrorCode::kFailure, "{} was changed while it was being read; try again",
-                quoted(path_));
+                quote(path_));
   }
   return {};
 }
@@ -115,11 +115,21 @@ Status OutputFile::sync() const {
   return {};
 }
 
+Status OutputFile::make_executable() const {
+  struct stat info{};
+  if (fstat(descriptor_.get(), &info) != 0) return fail_errno(errno, "examine", path_);
+  const mode_t readers = info.st_mode & (S_IRUSR | S_IRGRP | S_IROTH);
+  if (fchmod(descriptor_.get(), (info.st_mode & 07777) | readers >> 2) != 0) {
+    return fail_errno(errno, "make executable", path_);
+  }
+  return {};
+}
+
 Result<std::string> read_small_file(const std::string& path, uint64_t limit) {
   FINEDELTA_ASSIGN(const InputFile file, InputFile::open(path));
   if (file.size() > limit) {
     return fail(ErrorCode::kDamaged, "{} has {} bytes, more than the {} that it may have",
-                quoted(path), file.size(), limit);
+                quote(path), file.size(), limit);
   }
   std::string text(file.size(), '\0');
   FINEDELTA_CHECK(file.read(0, std::as_writable_bytes(std::span(text.data(), text.size()))));

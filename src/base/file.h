@@ -76,6 +76,8 @@ class OutputFile {
   // Starts writing the range to disk without waiting, so that `sync` at the end has little left.
   void start_sync(uint64_t offset, uint64_t size) const;
   Status sync() const;
+  // Lets everyone execute it who may read it.
+  Status make_executable() const;
 
  private:
   std::string path_;

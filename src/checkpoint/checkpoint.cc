@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <optional>
 
 #include "base/error.h"
 #include "checkpoint/directory.h"
@@ -21,21 +23,17 @@ class Opener {
 
   Result<Checkpoint> open_directory(const std::string& path) {
     FINEDELTA_ASSIGN(checkpoint_.location, real_path(path));
-    std::string storage = checkpoint_.location;
-    if (const auto snapshot = snapshot_around(checkpoint_.location)) {
-      storage = snapshot->storage;
-      // A folder within a snapshot is not the model that goes by the name.
-      if (snapshot->path == checkpoint_.location) checkpoint_.model = snapshot->model;
-    }
-    FINEDELTA_ASSIGN(checkpoint_.entries,
-                     walk_directory(checkpoint_.location, {.storage = std::move(storage),
-                                                           .all = options_.all,
-                                                           .note = options_.note}));
-    for (size_t i = 0; i < checkpoint_.entries.size(); ++i) {
-      if (checkpoint_.entries[i].kind == EntryKind::kShard) FINEDELTA_CHECK(open_shard(i));
-    }
-    FINEDELTA_CHECK(check_indexes());
-    return std::move(checkpoint_);
+    const std::optional<Snapshot> snapshot = snapshot_around(checkpoint_.location);
+    if (!snapshot) return read_directory(checkpoint_.location);
+    // A folder within a snapshot is not the model that goes by the name.
+    if (snapshot->path == checkpoint_.location) checkpoint_.model = snapshot->model;
+    return read_directory(snapshot->storage);
+  }
+
+  Result<Checkpoint> open_snapshot(const Snapshot& snapshot) {
+    checkpoint_.location = snapshot.path;
+    checkpoint_.model = snapshot.model;
+    return read_directory(snapshot.storage);
   }
 
   Result<Checkpoint> open_file(const std::string& path) {
@@ -62,6 +60,18 @@ class Opener {
   }
 
  private:
+  Result<Checkpoint> read_directory(const std::string& storage) {
+    FINEDELTA_ASSIGN(
+        checkpoint_.entries,
+        walk_directory(checkpoint_.location,
+                       {.storage = storage, .all = options_.all, .note = options_.note}));
+    for (size_t i = 0; i < checkpoint_.entries.size(); ++i) {
+      if (checkpoint_.entries[i].kind == EntryKind::kShard) FINEDELTA_CHECK(open_shard(i));
+    }
+    FINEDELTA_CHECK(check_indexes());
+    return std::move(checkpoint_);
+  }
+
   // Where the user sees an entry; its source may be a blob with a meaningless name.
   [[nodiscard]] std::string shown_path(const Entry& entry) const {
     return checkpoint_.single_file ? checkpoint_.location
@@ -72,7 +82,7 @@ class Opener {
   Status open_shard(size_t index) {
     Entry& entry = checkpoint_.entries[index];
     FINEDELTA_ASSIGN(InputFile file, InputFile::open(shown_path(entry)));
-    entry.size = file.size();
+    entry.size = file.size();  // the size that the header is judged by
     FINEDELTA_CHECK(refuse_lfs_pointer(file));
     FINEDELTA_CHECK(spend_header_limit(file));
     Result<safetensors::Header> header =
@@ -95,7 +105,7 @@ class Opener {
     return fail(ErrorCode::kDamaged,
                 "{} is a Git LFS pointer, not the file that it stands for; fetch the file with "
                 "`git lfs pull`",
-                quoted(file.path()));
+                quote(file.path()));
   }
 
   // Takes the size of the shard's header, as far as there can be one, from what is left.
@@ -110,7 +120,7 @@ class Opener {
       return fail(ErrorCode::kFailure,
                   "the headers of the shards up to {} take more than {} bytes of memory; raise "
                   "--memory",
-                  quoted(file.path()), options_.header_limit);
+                  quote(file.path()), options_.header_limit);
     }
     headers_ += length;
     return {};
@@ -126,6 +136,7 @@ class Opener {
     }
     for (const Entry& entry : checkpoint_.entries) {
       if (entry.kind != EntryKind::kSideFile || !is_index(entry)) continue;
+      FINEDELTA_CHECK(refuse_index_over_limit(entry));
       const std::string_view path = entry.path;
       const size_t slash = path.rfind('/');
       const std::string_view directory = slash == path.npos ? "" : path.substr(0, slash);
@@ -134,6 +145,14 @@ class Opener {
       }
     }
     return {};
+  }
+
+  // An index over kLargestShardIndex is another matter: it is damage.
+  [[nodiscard]] Status refuse_index_over_limit(const Entry& entry) const {
+    if (entry.size <= options_.header_limit || entry.size > kLargestShardIndex) return {};
+    return fail(ErrorCode::kFailure,
+                "the shard index {} takes more than {} bytes of memory; raise --memory",
+                quote(shown_path(entry)), options_.header_limit);
   }
 
   // Damage in a fine-tune is kept, byte for byte: it becomes a note.
@@ -167,7 +186,7 @@ Result<Checkpoint> open_checkpoint(std::string_view argument, const CheckpointOp
     return fail_errno(reason, "open", path);
   }
   FINEDELTA_ASSIGN(const Snapshot snapshot, find_snapshot(argument));
-  return Opener(options).open_directory(snapshot.path);
+  return Opener(options).open_snapshot(snapshot);
 }
 
 }  // namespace finedelta

@@ -21,6 +21,11 @@ struct Shard {
   size_t entry = 0;  // index into Checkpoint::entries
   InputFile file;    // opened under the name that the user sees, for messages
   safetensors::Header header;
+
+  // Fills `to` with the bytes of one of its tensors from `offset` on.
+  Status read(const safetensors::Tensor& tensor, uint64_t offset, MutableBytes to) const {
+    return file.read(header.data_offset() + tensor.begin + offset, to);
+  }
 };
 
 struct Checkpoint {
@@ -38,13 +43,14 @@ enum class Role : uint8_t {
 
 struct CheckpointOptions {
   Role role = Role::kFineTune;
-  bool all = false;                                     // keep .git/ and .cache/huggingface/
-  uint64_t header_limit = safetensors::kLargestHeader;  // bytes of all shard headers together
-  NoteCallback note;                                    // may be empty
+  bool all = false;  // keep .git/ and .cache/huggingface/
+  // Bytes of all shard headers together, and of each shard index. More is kFailure.
+  uint64_t header_limit = safetensors::kLargestHeader;
+  NoteCallback note;  // may be empty
 };
 
 // Opens what the user named: an existing path wins; else `org/name[@revision]` in the local Hugging
-// Face cache (never fetched). kFailure when there is neither.
+// Face cache (never fetched). kFailure when there is neither. Holds each shard open.
 //
 // Symbolic links are followed to regular files inside the model's own storage only: the directory
 // itself or, in the Hugging Face cache, its models--ORG--NAME folder; any other link, a link to a

@@ -14,46 +14,14 @@ namespace finedelta {
 
 namespace {
 
-constexpr std::string_view kFolderPrefix = "models--";
 constexpr std::string_view kSnapshots = "/snapshots/";
 constexpr std::string_view kDefaultRevision = "main";
-constexpr size_t kLongestNamePart = 96;  // the Hub's own limit
-constexpr size_t kLongestRevision = 255;
 constexpr size_t kShortestPrefix = 7;  // digits of a commit, as git abbreviates it
 constexpr uint64_t kLongestRef = 256;  // bytes of the file: a commit has 40 digits
 constexpr size_t kMostRevisionsNamed = 8;
 
-bool is_alphanumeric(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool is_name_character(char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; }
-
 bool is_hex_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-bool is_name_part(std::string_view part) {
-  const auto may_be_at_an_end = [](char c) { return is_alphanumeric(c) || c == '_'; };
-  return !part.empty() && part.size() <= kLongestNamePart && may_be_at_an_end(part.front()) &&
-         may_be_at_an_end(part.back()) && std::ranges::all_of(part, is_name_character) &&
-         !part.contains("..") && !part.contains("--");
-}
-
-// A name that stays where it is put: one part of a path.
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." &&
-         std::ranges::all_of(name, is_name_character);
-}
-
-bool is_revision(std::string_view revision) {
-  if (revision.size() > kLongestRevision) return false;
-  while (true) {
-    const size_t slash = revision.find('/');
-    if (!is_plain_name(revision.substr(0, slash))) return false;
-    if (slash == std::string_view::npos) return true;
-    revision.remove_prefix(slash + 1);
-  }
 }
 
 bool is_directory(const std::string& path) {
@@ -73,29 +41,6 @@ std::string environment(const char* name) {
   const std::string_view text = value;
   if (text.starts_with("~/") && home != nullptr) return join_path(home, text.substr(2));
   return value;
-}
-
-// "org/name" -> "models--org--name".
-std::string folder_of_model(std::string_view name) {
-  std::string folder(kFolderPrefix);
-  for (const char c : name) {
-    if (c == '/') {
-      folder += "--";
-    } else {
-      folder += c;
-    }
-  }
-  return folder;
-}
-
-std::optional<std::string> model_of_folder(std::string_view folder) {
-  if (!folder.starts_with(kFolderPrefix)) return std::nullopt;
-  std::string name(folder.substr(kFolderPrefix.size()));
-  if (const size_t dashes = name.find("--"); dashes != std::string::npos) {
-    name.replace(dashes, 2, "/");
-  }
-  if (!is_model_name(name)) return std::nullopt;
-  return name;
 }
 
 // The commits whose snapshot folders really lie in `storage`, sorted.
@@ -122,14 +67,14 @@ Result<std::optional<std::string>> read_ref(const std::string& storage, std::str
   FINEDELTA_ASSIGN(const std::string target, real_path(path));
   if (!lies_in(target, refs)) {
     return fail(ErrorCode::kDamaged, "{} is a symbolic link out of its folder; remove it",
-                quoted(path));
+                quote(path));
   }
   FINEDELTA_ASSIGN(std::string commit, read_small_file(target, kLongestRef));
   if (commit.ends_with('\n')) commit.pop_back();
-  if (!is_plain_name(commit)) {
+  if (!is_commit_name(commit)) {
     return fail(ErrorCode::kDamaged,
                 "{} should hold a commit, but holds {}; remove it and download the model again",
-                quoted(path), quoted(commit));
+                quote(path), quote(commit));
   }
   return commit;
 }
@@ -139,7 +84,7 @@ std::string name_some(const std::vector<std::string>& commits) {
   std::string text;
   for (size_t i = 0; i < named; ++i) {
     if (i > 0) text += ", ";
-    text += quoted(commits[i]);
+    text += quote(commits[i]);
   }
   if (commits.size() > named) text += fmt::format(" and {} more", commits.size() - named);
   return text;
@@ -189,11 +134,11 @@ Result<std::string> find_commit(const std::string& storage, const Request& reque
     return fail(ErrorCode::kFailure,
                 "several revisions of {} in the Hugging Face cache begin with {}: {}; give more "
                 "digits",
-                quoted(request.name), quoted(request.revision), name_some(matches));
+                quote(request.name), quote(request.revision), name_some(matches));
   }
   return fail(ErrorCode::kFailure,
               "the Hugging Face cache holds no revision {} of {} (it holds {}); {}",
-              quoted(request.revision), quoted(request.name),
+              quote(request.revision), quote(request.name),
               commits.empty() ? "none" : name_some(commits), request.advice());
 }
 
@@ -211,33 +156,27 @@ std::string hf_cache_folder() {
   return home.empty() ? home : join_path(home, ".cache/huggingface/hub");
 }
 
-bool is_model_name(std::string_view name) {
-  const size_t slash = name.find('/');
-  if (slash == std::string_view::npos) return is_name_part(name);
-  return is_name_part(name.substr(0, slash)) && is_name_part(name.substr(slash + 1));
-}
-
 Result<Snapshot> find_snapshot(std::string_view argument) {
   const std::optional<Request> request = parse_request(argument);
   if (!request) {
     return fail(ErrorCode::kFailure,
                 "there is no file or directory {}, and that is not the name of a model "
                 "(org/name[@revision]) either",
-                quoted(argument));
+                quote(argument));
   }
   const std::string cache = hf_cache_folder();
   if (cache.empty()) {
     return fail(ErrorCode::kFailure,
                 "there is no file or directory {}, and no Hugging Face cache to look in: set "
                 "HF_HOME",
-                quoted(argument));
+                quote(argument));
   }
   const std::string folder = join_path(cache, folder_of_model(request->name));
   if (!is_directory(folder)) {
     return fail(ErrorCode::kFailure,
                 "there is no file or directory {}, and no model of that name in the Hugging Face "
                 "cache {}; {}",
-                quoted(argument), quoted(cache), request->advice());
+                quote(argument), quote(cache), request->advice());
   }
   FINEDELTA_ASSIGN(const std::string storage, real_path(folder));
   FINEDELTA_ASSIGN(const std::string commit, find_commit(storage, *request));
@@ -282,9 +221,10 @@ std::vector<std::string> cached_snapshots(const ModelName& model) {
       found.push_back(*storage + std::string(kSnapshots) + commit);
     }
   }
-  std::ranges::stable_partition(found, [&](const std::string& path) {
+  const auto recorded = std::ranges::find_if(found, [&](const std::string& path) {
     return !model.name.empty() && last_part(path) == model.revision;
   });
+  if (recorded != found.end()) std::rotate(found.begin(), recorded, recorded + 1);
   return found;
 }
 

@@ -11,16 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/model_name.h"
 #include "finedelta/result.h"
 
 namespace finedelta {
-
-// The name under which a model is known in the Hugging Face cache; both empty for other paths.
-struct ModelName {
-  std::string name;      // "org/name"
-  std::string revision;  // the commit, as the cache's snapshot folder is called
-  bool operator==(const ModelName&) const = default;
-};
 
 struct Snapshot {
   ModelName model;
@@ -32,10 +26,6 @@ struct Snapshot {
 // $XDG_CACHE_HOME/huggingface/hub or ~/.cache/huggingface/hub; the first whose variable is set and
 // not empty. A leading "~/" means $HOME. Empty where not even $HOME is set.
 [[nodiscard]] std::string hf_cache_folder();
-
-// Whether `name` may be the name of a model on the Hub: NAME or ORG/NAME, each 1 to 96 characters
-// of [A-Za-z0-9._-] that begin and end with a letter, a digit or '_', without ".." and "--".
-[[nodiscard]] bool is_model_name(std::string_view name);
 
 // Finds `org/name[@revision]` in the cache. A revision is a ref ("main", where none is given), a
 // commit or the first 7 or more digits of one. kFailure when the cache does not hold it, when

@@ -10,7 +10,7 @@ namespace finedelta {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::json;  // its header brings std::quoted, hence finedelta::quoted here
 
 constexpr std::string_view kWeightMap = "weight_map";
 constexpr size_t kDeepest = 64;  // levels of nesting; a real index has two
@@ -59,8 +59,7 @@ class IndexReader : public nlohmann::json_sax<Json> {
   }
 
   bool key(string_t& value) override {
-    // Keys further down belong to values that are of no interest.
-    if (depth_ == 1 || in_weight_map()) key_ = std::move(value);
+    key_ = std::move(value);
     return true;
   }
 
@@ -86,23 +85,24 @@ class IndexReader : public nlohmann::json_sax<Json> {
   bool other_value() {
     if (depth_ == 0) return stop("is not a JSON object");
     if (depth_ == 1 && key_ == kWeightMap) return stop("has a \"weight_map\" that is no object");
-    if (in_weight_map()) return stop(fmt::format("names no file for tensor {}", quoted(key_)));
+    if (in_weight_map())
+      return stop(fmt::format("names no file for tensor {}", quote(key_)));
     return true;
   }
 
   bool check(std::string_view tensor, std::string_view shard) {
     if (!is_inside(shard)) {
       return stop(fmt::format("says that tensor {} is in {}, which is not below the index's folder",
-                              quoted(tensor), quoted(shard)));
+                              quote(tensor), quote(shard)));
     }
     const auto found = shards_.find(join_path(directory_, shard));
     if (found == shards_.end()) {
       return stop(fmt::format("says that tensor {} is in {}, but there is no such shard",
-                              quoted(tensor), quoted(shard)));
+                              quote(tensor), quote(shard)));
     }
     if (!found->second.contains(tensor)) {
       return stop(fmt::format("says that tensor {} is in {}, which does not hold it",
-                              quoted(tensor), quoted(shard)));
+                              quote(tensor), quote(shard)));
     }
     return true;
   }
@@ -123,7 +123,7 @@ class IndexReader : public nlohmann::json_sax<Json> {
   size_t depth_ = 0;  // objects and arrays that are open
   bool weight_map_open_ = false;
   bool has_weight_map_ = false;
-  std::string key_;  // the last one at the top or in the weight map
+  std::string key_;  // the last one, at whatever depth
   std::string why_;
 };
 
@@ -137,10 +137,12 @@ Status check_shard_index(const std::string& file, std::string_view directory,
   IndexReader reader(directory, shards);
   // With a handler of our own the parser reports errors to it and throws nothing.
   if (!Json::sax_parse(text, &reader)) {
-    return fail(ErrorCode::kDamaged, "the shard index {} {}", quoted(file), reader.why());
+    return fail(ErrorCode::kDamaged, "the shard index {} {}", quote(file),
+                reader.why());
   }
   if (!reader.has_weight_map()) {
-    return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"", quoted(file));
+    return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"",
+                quote(file));
   }
   return {};
 }

@@ -24,8 +24,8 @@ using ShardTensors = std::unordered_map<std::string_view, std::unordered_set<std
 // Whether each tensor named in the index at `file` is in the shard that the index names for it.
 // Shards are looked for in `directory`, the index's own: relative, empty for the top. kDamaged with
 // the file and the tensor otherwise, and for a file that is not JSON, not of the expected form or
-// over kLargestShardIndex bytes; kFailure when it can't be read. Takes the file's size in memory;
-// never recursive.
+// over kLargestShardIndex bytes; kFailure when it can't be read. Takes a few times the
+// file's size in memory at worst; never recursive.
 Status check_shard_index(const std::string& file, std::string_view directory,
                          const ShardTensors& shards);
 

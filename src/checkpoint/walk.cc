@@ -1,10 +1,11 @@
 #include "checkpoint/walk.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
@@ -26,8 +27,9 @@ std::string_view special_file_type(mode_t mode) {
 
 // What a symbolic link says, for messages; empty where it can't be read any more.
 std::string link_text(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::read_symlink(path, ignored).native();
+  std::array<char, 4096> text{};  // PATH_MAX: the longest that Linux keeps
+  const ssize_t size = readlink(path.c_str(), text.data(), text.size());
+  return size > 0 ? std::string(text.data(), static_cast<size_t>(size)) : std::string();
 }
 
 class Walk {
@@ -73,7 +75,7 @@ class Walk {
     }
     if (!S_ISREG(info.st_mode)) {
       return fail(ErrorCode::kDamaged, "{} is {}, which a model can't contain; remove it",
-                  quoted(source), special_file_type(info.st_mode));
+                  quote(source), special_file_type(info.st_mode));
     }
     add_file(path, source, info);
     return {};
@@ -83,7 +85,7 @@ class Walk {
     if (options_.all || !is_left_out(path)) {
       directories_.push_back(path);
     } else if (options_.note) {
-      options_.note(fmt::format("{} is skipped; --all keeps it", quoted(path)));
+      options_.note(fmt::format("{} is skipped; --all keeps it", quote(path)));
     }
   }
 
@@ -94,18 +96,18 @@ class Walk {
     if (S_ISDIR(info.st_mode)) {
       return fail(ErrorCode::kDamaged,
                   "{} is a symbolic link to the directory {}; copy the directory in its place",
-                  quoted(link), quoted(link_text(link)));
+                  quote(link), quote(link_text(link)));
     }
     if (!S_ISREG(info.st_mode)) {
       return fail(ErrorCode::kDamaged, "{} is a symbolic link to {}, which is {}; remove the link",
-                  quoted(link), quoted(link_text(link)), special_file_type(info.st_mode));
+                  quote(link), quote(link_text(link)), special_file_type(info.st_mode));
     }
     FINEDELTA_ASSIGN(const std::string target, real_path(link));
     if (!lies_in(target, options_.storage)) {
       return fail(ErrorCode::kDamaged,
                   "{} is a symbolic link to {}, outside the model's own folder; copy the file in "
                   "its place",
-                  quoted(link), quoted(target));
+                  quote(link), quote(target));
     }
     add_file(path, target, info);
     return {};
@@ -116,12 +118,12 @@ class Walk {
       return fail(ErrorCode::kDamaged,
                   "{} is a symbolic link to {}, which does not exist; restore the file or remove "
                   "the link",
-                  quoted(link), quoted(link_text(link)));
+                  quote(link), quote(link_text(link)));
     }
     if (error_number == ELOOP) {
       return fail(ErrorCode::kDamaged,
                   "{} is a symbolic link to {}, which leads round in a circle; remove the link",
-                  quoted(link), quoted(link_text(link)));
+                  quote(link), quote(link_text(link)));
     }
     return fail_errno(error_number, "follow the symbolic link", link);
   }

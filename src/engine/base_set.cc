@@ -7,6 +7,7 @@
 #include "archive/fingerprint.h"
 #include "base/error.h"
 #include "base/file_hash.h"
+#include "checkpoint/hf_cache.h"
 #include "engine/resources.h"
 
 namespace finedelta {
@@ -73,7 +74,7 @@ Result<BaseSet::Place> BaseSet::find_tensor(const archive::BaseTensor& wanted) {
       why = "differs from the one that the archive was made from (another revision?)";
     }
   }
-  return fail(ErrorCode::kWrongBase, "wrong base: tensor {} {}", quoted(wanted.name), why);
+  return fail(ErrorCode::kWrongBase, "wrong base: tensor {} {}", quote(wanted.name), why);
 }
 
 Result<InputFile> BaseSet::find_file(const archive::BaseFile& wanted) {
@@ -89,7 +90,7 @@ Result<InputFile> BaseSet::find_file(const archive::BaseFile& wanted) {
     }
     why = fmt::format("has {} bytes where the archive was made from {}", file.size(), wanted.size);
   }
-  return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quoted(wanted.path), why);
+  return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quote(wanted.path), why);
 }
 
 Status BaseSet::locate(uint32_t base, const std::vector<uint32_t>& base_tensors,
@@ -119,10 +120,10 @@ Status BaseSet::locate_in_cache(uint32_t base, const std::vector<uint32_t>& base
     opened_.pop_back();
   }
   if (given_ > 0) return without;
-  const std::string name = wanted.name.empty() ? "the base"
-                                               : fmt::format("the base {} (revision {})",
-                                                             quoted(wanted.name),
-                                                             quoted(wanted.revision));
+  const std::string name =
+      wanted.name.empty()
+          ? "the base"
+          : fmt::format("the base {} (revision {})", quote(wanted.name), quote(wanted.revision));
   return fail(ErrorCode::kFailure,
               "{} is needed, and it is not in the local Hugging Face cache; give its path", name);
 }
@@ -171,7 +172,7 @@ Status BaseSet::check_tensor(uint32_t base_tensor) const {
   return fail(ErrorCode::kWrongBase,
               "wrong base: tensor {} differs from the one that the archive was made from "
               "(another revision, or damaged)",
-              quoted(wanted.name));
+              quote(wanted.name));
 }
 
 Status BaseSet::check_file(uint32_t base_file) const {
@@ -180,7 +181,7 @@ Status BaseSet::check_file(uint32_t base_file) const {
   if (hash == wanted.hash) return {};
   return fail(ErrorCode::kWrongBase,
               "wrong base: file {} differs from the one that the archive was made from",
-              quoted(wanted.path));
+              quote(wanted.path));
 }
 
 std::vector<std::string> BaseSet::locations() const {

@@ -3,10 +3,10 @@
 #define FINEDELTA_ENGINE_BASE_SET_H_
 
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "archive/archive.h"
@@ -45,7 +45,7 @@ class BaseSet {
  private:
   struct Opened {
     Checkpoint checkpoint;
-    std::unordered_map<std::string_view, std::vector<std::pair<const Shard*, size_t>>> tensors;
+    std::map<std::string_view, std::vector<std::pair<const Shard*, size_t>>> tensors;
     bool used = false;
   };
   struct Place {

@@ -32,8 +32,8 @@ uint64_t decoder_bytes(const archive::Index& index) {
 Status Decoder::locate_error(const archive::Chunk& chunk, std::string_view what,
                              Status error) const {
   if (error) return error;
-  return fail(error.error().code, "{}: {} in the {} bytes at {}: {}",
-              quoted(archive_.file.path()), what, chunk.size, chunk.offset, error.error().message);
+  return fail(error.error().code, "{}: {} in the {} bytes at {}: {}", quote(archive_.file.path()),
+              what, chunk.size, chunk.offset, error.error().message);
 }
 
 Status Decoder::read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size) {
@@ -41,9 +41,8 @@ Status Decoder::read_prediction(const archive::Tensor& tensor, uint64_t number, 
   if (!tensor.base_tensor) return {};
   const archive::BaseTensor& base = archive_.index.base_tensors[*tensor.base_tensor];
   const uint64_t base_bytes = *safetensors::tensor_bytes(base.dtype, base.shape);
-  const ByteRange range =
-      base_range(base.dtype, base_bytes, number << archive_.index.chunk_log2,
-                 size / dtype_unit(tensor.dtype));
+  const ByteRange range = base_range(base.dtype, base_bytes, number << archive_.index.chunk_log2,
+                                     size / dtype_unit(tensor.dtype));
   base_.resize(range.size);
   FINEDELTA_CHECK(bases_.read(*tensor.base_tensor, range.offset, base_));
   if (count_) count_->base += range.size;
@@ -61,15 +60,15 @@ Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, Mut
   if (coder.uses_prediction) {
     FINEDELTA_CHECK(read_prediction(tensor, number, value.size()));
   }
-  const Status decoded = coder.decode(stored_, dtype_unit(tensor.dtype), prediction_, value,
-                                      scratch_);
-  if (!decoded) return locate_error(chunk, quoted(tensor.name), decoded);
+  const Status decoded =
+      coder.decode(stored_, dtype_unit(tensor.dtype), prediction_, value, scratch_);
+  if (!decoded) return locate_error(chunk, quote(tensor.name), decoded);
   if (xxh3_128(value) == chunk.result_hash) return {};
   if (tensor.base_tensor && coder.uses_prediction) {
     FINEDELTA_CHECK(bases_.check_tensor(*tensor.base_tensor));
   }
   return fail(ErrorCode::kDamaged, "{}: tensor {} does not come out as it was packed",
-              quoted(archive_.file.path()), quoted(tensor.name));
+              quote(archive_.file.path()), quote(tensor.name));
 }
 
 Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBytes value) {
@@ -87,7 +86,7 @@ Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBy
   // A patch that does not decode may be the base file's fault.
   if (coder == SideCoder::kPatch) FINEDELTA_CHECK(bases_.check_file(file->base_file));
   if (decoded) decoded = fail(ErrorCode::kDamaged, "it does not come out as it was packed");
-  return locate_error(chunk, file ? quoted(file->path) : "an embedded file", decoded);
+  return locate_error(chunk, file ? quote(file->path) : "an embedded file", decoded);
 }
 
 }  // namespace finedelta

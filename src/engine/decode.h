@@ -3,8 +3,8 @@
 #ifndef FINEDELTA_ENGINE_DECODE_H_
 #define FINEDELTA_ENGINE_DECODE_H_
 
+#include <atomic>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "archive/archive.h"

@@ -16,8 +16,8 @@ constexpr uint64_t kWaiting = 2;
 // The tensor that a chunk of the shard belongs to. A tensor without bytes has no chunk and shares
 // its first chunk's number with the tensor behind it.
 const archive::Tensor& tensor_of_chunk(const archive::File& shard, uint64_t chunk) {
-  const auto behind = std::ranges::upper_bound(shard.tensors, chunk, {},
-                                               &archive::Tensor::first_chunk);
+  const auto behind =
+      std::ranges::upper_bound(shard.tensors, chunk, {}, &archive::Tensor::first_chunk);
   return *std::prev(behind);
 }
 
@@ -105,7 +105,7 @@ Status Rebuilder::chunks(uint64_t count, const Locate& locate, const Decode& dec
   const auto workers = static_cast<unsigned>(decoders_.size());
   if (!sink.sha256) return parallel_for(count, workers, options_.cancel, decode_and_write);
   using Value = std::vector<std::byte>;
-  return parallel_ordered<Value>(
+  return parallel_ordered(
       count, workers, (1 + kWaiting) * workers, options_.cancel,
       [&](uint64_t number, unsigned worker) -> Result<Value> {
         FINEDELTA_CHECK(decode_and_write(number, worker));
@@ -124,8 +124,8 @@ Status Rebuilder::embedded(const archive::File& file, const Sink& sink) {
     const uint64_t number = at / archive::kSideChunk;
     if (bundle_chunk_number_ != number) {
       bundle_chunk_.resize(archive::side_chunk_bytes(archive_.index.bundle_size, number));
-      FINEDELTA_CHECK(decoders_[0].side_chunk(archive_.index.tensor_chunks + number, nullptr,
-                                              bundle_chunk_));
+      FINEDELTA_CHECK(
+          decoders_[0].side_chunk(archive_.index.tensor_chunks + number, nullptr, bundle_chunk_));
       bundle_chunk_number_ = number;
     }
     const uint64_t skip = at % archive::kSideChunk;

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/thread_count.h"
 #include "kernels/target.h"
 
 namespace finedelta {
@@ -37,7 +37,7 @@ Status check_options(const Options& options) {
   return apply_forced_target();
 }
 
-uint64_t header_limit(const Options& options) { return options.memory / 16; }
+uint64_t header_limit(const Options& options) { return options.memory / 32; }
 
 unsigned affordable_workers(const Options& options, uint64_t worker_bytes, uint64_t reserved) {
   const uint64_t taken = resident_bytes() + reserved + kSlack;

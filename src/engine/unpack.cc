@@ -6,7 +6,9 @@
 #include "archive/archive.h"
 #include "base/atomic_output.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "engine/base_set.h"
+#include "engine/output_apart.h"
 #include "engine/rebuild.h"
 #include "engine/resources.h"
 
@@ -35,20 +37,7 @@ uint64_t wanted_bytes(const archive::Index& index, bool weights_only) {
 Status check_sha256(const archive::File& file, Sha256Hasher& hasher) {
   if (hasher.digest() == file.sha256) return {};
   return fail(ErrorCode::kDamaged, "file {} does not have the SHA-256 that it was packed with",
-              quoted(file.path));
-}
-
-// Neither the output inside an input, nor an input inside an output that is to be replaced.
-Status check_output_apart(const std::string& output, const std::vector<std::string>& inputs) {
-  for (const std::string& input : inputs) {
-    FINEDELTA_ASSIGN(const bool inside, contains(input, output));
-    FINEDELTA_ASSIGN(const bool around, contains(output, input));
-    if (inside || around) {
-      return fail(ErrorCode::kUsage, "the output {} and the input {} would be one in the other",
-                  quoted(output), quoted(input));
-    }
-  }
-  return {};
+              quote(file.path));
 }
 
 class Unpacking {
@@ -77,11 +66,11 @@ class Unpacking {
     for (const archive::File& file : archive_.index.files) {
       if (!wanted(file, options_.weights_only)) continue;
       if (file.kind == archive::FileKind::kEmptyDirectory) {
-        FINEDELTA_CHECK(make_directories(target.path(), file.path));
+        FINEDELTA_CHECK(target.make_directories(file.path));
         continue;
       }
       FINEDELTA_ASSIGN(const OutputFile out,
-                       create_file(target.path(), file.path, file.executable));
+                       target.create_file(file.path, file.executable));
       FINEDELTA_CHECK(write(file, out));
       FINEDELTA_CHECK(out.sync());
     }

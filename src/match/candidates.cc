@@ -1,7 +1,7 @@
 #include "match/candidates.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <set>
 
 #include "predict/base/base.h"
 
@@ -22,8 +22,8 @@ void for_each_tensor(const Checkpoint& checkpoint, Visit visit) {
   }
 }
 
-std::unordered_set<std::string_view> names_of(const Checkpoint& checkpoint) {
-  std::unordered_set<std::string_view> names;
+std::set<std::string_view> names_of(const Checkpoint& checkpoint) {
+  std::set<std::string_view> names;
   for_each_tensor(checkpoint, [&](uint32_t, uint32_t, const safetensors::Tensor& tensor) {
     names.insert(tensor.name);
   });
@@ -32,8 +32,8 @@ std::unordered_set<std::string_view> names_of(const Checkpoint& checkpoint) {
 
 // Counts, for each prefix that ends in '.', the names of `longer` that become names of `shorter`
 // without it. Names that both have do not vote.
-void count_prefixes(const std::unordered_set<std::string_view>& longer,
-                    const std::unordered_set<std::string_view>& shorter,
+void count_prefixes(const std::set<std::string_view>& longer,
+                    const std::set<std::string_view>& shorter,
                     std::map<std::string_view, size_t>& votes) {
   for (const std::string_view name : longer) {
     if (shorter.contains(name)) continue;
@@ -46,7 +46,8 @@ void count_prefixes(const std::unordered_set<std::string_view>& longer,
 std::pair<std::string_view, size_t> most_votes(const std::map<std::string_view, size_t>& votes) {
   const auto best = std::ranges::max_element(
       votes, {}, [](const auto& prefix_and_votes) { return prefix_and_votes.second; });
-  return best == votes.end() ? std::pair<std::string_view, size_t>{} : *best;
+  if (best == votes.end()) return {};
+  return *best;
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -37,14 +36,14 @@ class Candidates {
   [[nodiscard]] const safetensors::Tensor& tensor(const TensorRef& ref) const;
 
  private:
-  using ByName = std::unordered_map<std::string_view, std::vector<TensorRef>>;
+  using ByName = std::map<std::string_view, std::vector<TensorRef>>;
 
   void add_named(size_t base, const std::string& name, const safetensors::Tensor& tensor,
                  std::vector<TensorRef>& out) const;
 
   std::span<const Checkpoint> bases_;
-  std::vector<ByName> names_;         // for each base
-  std::vector<Renaming> renamings_;   // for each base
+  std::vector<ByName> names_;        // for each base
+  std::vector<Renaming> renamings_;  // for each base
   std::map<std::vector<uint64_t>, std::vector<TensorRef>> shapes_;
 };
 

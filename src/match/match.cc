@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/threads.h"
 #include "coder/coder.h"
 #include "match/candidates.h"
@@ -32,20 +33,20 @@ struct Sampler {
                             const Shard* base_shard, const safetensors::Tensor* base_tensor);
 
  private:
-  Status read_window(const Shard& shard, const safetensors::Tensor& tensor,
-                     const Shard* base_shard, const safetensors::Tensor* base_tensor,
-                     uint64_t first, uint64_t count, uint64_t place);
+  Status read_window(const Shard& shard, const safetensors::Tensor& tensor, const Shard* base_shard,
+                     const safetensors::Tensor* base_tensor, uint64_t first, uint64_t count,
+                     uint64_t place);
 };
 
 Status Sampler::read_window(const Shard& shard, const safetensors::Tensor& tensor,
                             const Shard* base_shard, const safetensors::Tensor* base_tensor,
                             uint64_t first, uint64_t count, uint64_t place) {
   const unsigned unit = dtype_unit(tensor.dtype);
-  FINEDELTA_CHECK(shard.read(tensor, first * unit,
-                             std::span(value).subspan(place * unit, count * unit)));
+  FINEDELTA_CHECK(
+      shard.read(tensor, first * unit, std::span(value).subspan(place * unit, count * unit)));
   if (!base_tensor) return {};
-  const ByteRange range = base_range(base_tensor->dtype, base_tensor->end - base_tensor->begin,
-                                     first, count);
+  const ByteRange range =
+      base_range(base_tensor->dtype, base_tensor->end - base_tensor->begin, first, count);
   base.resize(range.size);
   FINEDELTA_CHECK(base_shard->read(*base_tensor, range.offset, base));
   predict_from_base(base_tensor->dtype, base, tensor.dtype,
@@ -66,8 +67,7 @@ Result<uint64_t> Sampler::estimate(const Shard& shard, const safetensors::Tensor
   prediction.resize(base_tensor ? value.size() : 0);
   for (uint64_t w = 0; w < windows; ++w) {
     const uint64_t first = (units - sampled) / windows * w + count * w;
-    FINEDELTA_CHECK(
-        read_window(shard, tensor, base_shard, base_tensor, first, count, w * count));
+    FINEDELTA_CHECK(read_window(shard, tensor, base_shard, base_tensor, first, count, w * count));
   }
   const ChunkInput chunk{.unit = unit, .value = value, .prediction = prediction};
   // Scaled to the whole tensor in two steps, since estimate x units may not fit 64 bits.
@@ -82,9 +82,8 @@ Result<Match> match_one(const Shard& shard, const safetensors::Tensor& tensor,
   Match best{.base = std::nullopt, .estimated_bytes = alone};
   uint64_t bar = found.by_content ? alone / 100 * kContentPercent : alone;
   for (const TensorRef& ref : found.tensors) {
-    FINEDELTA_ASSIGN(const uint64_t size,
-                     sampler.estimate(shard, tensor, &candidates.shard(ref),
-                                      &candidates.tensor(ref)));
+    FINEDELTA_ASSIGN(const uint64_t size, sampler.estimate(shard, tensor, &candidates.shard(ref),
+                                                           &candidates.tensor(ref)));
     if (size + kBaseTensorCost >= bar) continue;
     best = {.base = ref, .estimated_bytes = size};
     bar = size + kBaseTensorCost;
@@ -104,8 +103,8 @@ Result<std::vector<Match>> match_tensors(std::span<const Checkpoint> bases,
   }
   std::vector<Match> matches(tensors.size());
   std::vector<Sampler> samplers(threads);
-  FINEDELTA_CHECK(parallel_for(
-      tensors.size(), threads, cancel, [&](uint64_t i, unsigned worker) -> Status {
+  FINEDELTA_CHECK(
+      parallel_for(tensors.size(), threads, cancel, [&](uint64_t i, unsigned worker) -> Status {
         const auto [shard, tensor] = tensors[i];
         FINEDELTA_ASSIGN(matches[i], match_one(*shard, *tensor, candidates, samplers[worker]));
         return {};

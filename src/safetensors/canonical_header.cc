@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <iterator>
 
 #include "base/error.h"

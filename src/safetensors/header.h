@@ -53,7 +53,7 @@ struct Header {
 // spaces; no duplicate name; known dtypes; "data_offsets" that agree with dtype and shape and cover
 // `data_size` bytes without gap or overlap; "__metadata__" an object of strings. Otherwise kDamaged
 // with `where`, the tensor where there is one, and the byte offset in the file. Never recursive;
-// memory grows with `json`, not with the numbers in it.
+// takes at most about ten times the memory of `json`, whatever the numbers in it.
 Result<Header> parse_header(std::string json, uint64_t data_size, std::string_view where);
 
 // Reads and parses the header of a file. A header over `limit` bytes (or kLargestHeader) is

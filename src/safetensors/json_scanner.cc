@@ -53,7 +53,7 @@ std::unexpected<JsonError> JsonScanner::expected(std::string_view what) const {
   const std::string_view rest = text_.substr(offset_);
   if (rest.empty()) return wrong(fmt::format("expected {}, but the header ends", what));
   const size_t length = std::max<size_t>(utf8_sequence_length(rest), 1);
-  return wrong(fmt::format("expected {}, found {}", what, quoted(rest.substr(0, length))));
+  return wrong(fmt::format("expected {}, found {}", what, quote(rest.substr(0, length))));
 }
 
 uint64_t JsonScanner::next_offset() {

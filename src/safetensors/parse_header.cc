@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -30,7 +32,7 @@ JsonStatus check_unique(std::vector<Name> names) {
   const auto twice = std::ranges::adjacent_find(names, {}, &Name::text);
   if (twice == names.end()) return {};
   return wrong(std::next(twice)->offset,
-               fmt::format("the name {} is there twice", quoted(twice->text)));
+               fmt::format("the name {} occurs twice", quote(twice->text)));
 }
 
 // A tensor, and where its data_offsets are in the JSON.
@@ -48,7 +50,7 @@ class HeaderParser {
 
   // What was being read, for the message of an error.
   [[nodiscard]] std::string subject() const {
-    return tensor_.has_value() ? fmt::format("tensor {}", quoted(*tensor_)) : "header";
+    return tensor_.has_value() ? fmt::format("tensor {}", quote(*tensor_)) : "header";
   }
 
  private:
@@ -132,7 +134,7 @@ JsonStatus HeaderParser::parse_tensor() {
   });
   FINEDELTA_CHECK(parsed);
   for (const Field& field : kFields) {
-    if ((seen & field.bit) == 0) return wrong(begin, fmt::format("its {} is missing", field.key));
+    if ((seen & field.bit) == 0) return wrong(begin, fmt::format("it has no {}", field.key));
   }
   FINEDELTA_CHECK(check_size(entry));
   entries_.push_back(std::move(entry));
@@ -143,9 +145,9 @@ JsonStatus HeaderParser::parse_field(std::string_view key, uint64_t offset, unsi
                                      Entry& entry) {
   const auto* const field = std::ranges::find(kFields, key, &Field::key);
   if (field == kFields.end()) {
-    return wrong(offset, fmt::format("{} is not a field of a tensor", quoted(key)));
+    return wrong(offset, fmt::format("{} is not a field of a tensor", quote(key)));
   }
-  if ((seen & field->bit) != 0) return wrong(offset, fmt::format("its {} is there twice", key));
+  if ((seen & field->bit) != 0) return wrong(offset, fmt::format("its {} occurs twice", key));
   seen |= field->bit;
   return (this->*field->parse)(entry);
 }
@@ -154,7 +156,7 @@ JsonStatus HeaderParser::parse_dtype(Entry& entry) {
   const uint64_t begin = scanner_.next_offset();
   FINEDELTA_ASSIGN(const std::string name, scanner_.string());
   const std::optional<DType> dtype = dtype_from_name(name);
-  if (!dtype) return wrong(begin, fmt::format("its dtype {} is unknown", quoted(name)));
+  if (!dtype) return wrong(begin, fmt::format("its dtype {} is unknown", quote(name)));
   entry.tensor.dtype = *dtype;
   return {};
 }
@@ -180,7 +182,7 @@ JsonStatus HeaderParser::parse_offsets(Entry& entry) {
     return {};
   });
   FINEDELTA_CHECK(parsed);
-  if (count < offsets.size()) return wrong(entry.offset, "its data_offsets are less than two");
+  if (count < offsets.size()) return wrong(entry.offset, "its data_offsets are fewer than two");
   entry.tensor.begin = offsets[0];
   entry.tensor.end = offsets[1];
   return {};
@@ -238,7 +240,7 @@ Result<Header> parse_header(std::string json, uint64_t data_size, std::string_vi
   Header header;
   HeaderParser parser(json);
   if (const JsonStatus parsed = parser.parse(data_size, header); !parsed.has_value()) {
-    return fail(ErrorCode::kDamaged, "{}: {} at byte {}: {}", quoted(where), parser.subject(),
+    return fail(ErrorCode::kDamaged, "{}: {} at byte {}: {}", quote(where), parser.subject(),
                 kLengthSize + parsed.error().offset, parsed.error().what);
   }
   header.json = std::move(json);

@@ -13,7 +13,7 @@ namespace {
 Result<uint64_t> read_length(const InputFile& file, uint64_t limit) {
   if (file.size() < kLengthSize) {
     return fail(ErrorCode::kDamaged, "{} is too short for a safetensors file: it has {} bytes",
-                quoted(file.path()), file.size());
+                quote(file.path()), file.size());
   }
   std::array<std::byte, kLengthSize> field{};
   FINEDELTA_CHECK(file.read(0, field));
@@ -22,17 +22,17 @@ Result<uint64_t> read_length(const InputFile& file, uint64_t limit) {
     return fail(ErrorCode::kDamaged,
                 "{} is not a safetensors file: it begins with a header length of {} bytes, and at "
                 "most {} are possible",
-                quoted(file.path()), length, kLargestHeader);
+                quote(file.path()), length, kLargestHeader);
   }
   if (length > file.size() - kLengthSize) {
     return fail(ErrorCode::kDamaged,
                 "{} is cut off or not a safetensors file: it begins with a header length of {} "
                 "bytes, but only {} follow",
-                quoted(file.path()), length, file.size() - kLengthSize);
+                quote(file.path()), length, file.size() - kLengthSize);
   }
   if (length > limit) {
     return fail(ErrorCode::kDamaged, "{} has a header of {} bytes, more than the allowed {}",
-                quoted(file.path()), length, limit);
+                quote(file.path()), length, limit);
   }
   return length;
 }

@@ -38,7 +38,7 @@ class ReadHeader : public testing::Test {
     const Result<Header> header = read(bytes, limit);
     if (header.has_value()) return "";
     EXPECT_EQ(header.error().code, ErrorCode::kDamaged);
-    const std::string name = finedelta::quoted(path_);
+    const std::string name = quote(path_);
     EXPECT_TRUE(header.error().message.starts_with(name)) << header.error().message;
     return header.error().message.substr(name.size());
   }

@@ -67,8 +67,8 @@ TEST(SafetensorsRefusals, Metadata) {
        {R"({"__metadata__":{"a":@{}}})", "expected a string, found '{'"},
        {R"({"__metadata__":{"a":"b",@}})", "expected a string, found '}'"},
        {R"({"__metadata__":{"a":"b" @"c":""}})", "expected ',' or '}', found '\"'"},
-       {R"({"__metadata__":{"a":"","b":"",@"\u0061":""}})", "the name 'a' is there twice"},
-       {R"({"__metadata__":{},@"__metadata__":{}})", "the name '__metadata__' is there twice"}});
+       {R"({"__metadata__":{"a":"","b":"",@"\u0061":""}})", "the name 'a' occurs twice"},
+       {R"({"__metadata__":{},@"__metadata__":{}})", "the name '__metadata__' occurs twice"}});
 }
 
 TEST(SafetensorsRefusals, Strings) {
@@ -127,17 +127,17 @@ TEST(SafetensorsRefusals, TensorObjects) {
   expect_refusals(
       "tensor 'a'", 2,
       {{R"({"a":@1})", "expected '{', found '1'"},
-       {R"({"a":@{}})", "its dtype is missing"},
-       {R"({"a":@{"dtype":"U8","data_offsets":[0,2]}})", "its shape is missing"},
-       {R"({"a": @{"dtype":"U8","shape":[2]}})", "its data_offsets is missing"},
+       {R"({"a":@{}})", "it has no dtype"},
+       {R"({"a":@{"dtype":"U8","data_offsets":[0,2]}})", "it has no shape"},
+       {R"({"a": @{"dtype":"U8","shape":[2]}})", "it has no data_offsets"},
        {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2],@"x":1}})",
         "'x' is not a field of a tensor"},
-       {R"({"a":{"dtype":"U8",@"dtype":"U8"}})", "its dtype is there twice"},
-       {R"({"a":{"shape":[],@"sh\u0061pe":[]}})", "its shape is there twice"},
+       {R"({"a":{"dtype":"U8",@"dtype":"U8"}})", "its dtype occurs twice"},
+       {R"({"a":{"shape":[],@"sh\u0061pe":[]}})", "its shape occurs twice"},
        {R"({"a":{"dtype":@"u8"}})", "its dtype 'u8' is unknown"},
        {R"({"a":{"dtype":@8}})", "expected a string, found '8'"},
-       {R"({"a":{"shape":[],"data_offsets":@[]}})", "its data_offsets are less than two"},
-       {R"({"a":{"shape":[],"data_offsets":@[2]}})", "its data_offsets are less than two"},
+       {R"({"a":{"shape":[],"data_offsets":@[]}})", "its data_offsets are fewer than two"},
+       {R"({"a":{"shape":[],"data_offsets":@[2]}})", "its data_offsets are fewer than two"},
        {R"({"a":{"shape":[],"data_offsets":@[0,2,2]}})", "its data_offsets are more than two"}});
 }
 
@@ -197,9 +197,9 @@ TEST(SafetensorsRefusals, WholeHeaders) {
        {fmt::format("@{}", header_of({plain("a", 0, 3)})),
         "its tensors take 3 bytes, but 4 bytes of data follow"},
        {header_of({plain("a", 0, 2), fmt::format("@{}", plain("a", 2, 4))}),
-        "the name 'a' is there twice"},
+        "the name 'a' occurs twice"},
        {header_of({plain("b", 0, 2), plain("\\u0061", 2, 4), fmt::format("@{}", plain("a", 2, 4))}),
-        "the name 'a' is there twice"}});
+        "the name 'a' occurs twice"}});
 }
 
 TEST(SafetensorsRefusals, ARankOver64) {

@@ -12,8 +12,8 @@ void encode_identical(const ChunkInput& chunk, CoderScratch& scratch,
 Status decode_identical(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
                         CoderScratch& scratch);
 
-inline constexpr Coder kIdenticalCoder{1, "identical", true, analyze_identical, encode_identical,
-                                       decode_identical};
+inline constexpr Coder kIdenticalCoder{
+    1, "identical", true, analyze_identical, encode_identical, decode_identical};
 
 }  // namespace finedelta
 

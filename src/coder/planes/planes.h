@@ -18,7 +18,8 @@ void encode_planes(const ChunkInput& chunk, CoderScratch& scratch, std::vector<s
 Status decode_planes(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
                      CoderScratch& scratch);
 
-inline constexpr Coder kPlanesCoder{2, "planes", true, analyze_planes, encode_planes, decode_planes};
+inline constexpr Coder kPlanesCoder{
+    2, "planes", true, analyze_planes, encode_planes, decode_planes};
 
 }  // namespace finedelta
 

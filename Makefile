@@ -1,0 +1,46 @@
+# Short names for the usual steps. Everything they make lies in build/.
+JOBS ?= $(shell nproc)
+SOURCES = find include src cli tests fuzz examples -name '*.cc' -o -name '*.h' -o -name '*.c'
+
+# Compiler cache hits in another clone or folder too.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
+
+.PHONY: build test demo install format check-format check-includes tidy clean help
+
+build:  ## the library and the program build/release/finedelta
+	scripts/setup.sh build
+	cmake --preset release -DFINEDELTA_TESTS=OFF
+	cmake --build --preset release -j $(JOBS)
+
+test:  ## build and run every test
+	scripts/setup.sh test
+	cmake --preset release -DFINEDELTA_TESTS=ON
+	cmake --build --preset release -j $(JOBS)
+	ctest --preset release -j $(JOBS)
+
+demo: build  ## pack, check and rebuild a small real fine-tune
+	scripts/demo.sh
+
+install: build  ## copy program, library and headers to PREFIX (default /usr/local)
+	cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX))
+
+format:  ## lay out all C++ by .clang-format
+	$(SOURCES) | xargs clang-format-19 -i
+
+check-format:
+	$(SOURCES) | xargs clang-format-19 --dry-run -Werror
+
+check-includes:
+	python3 scripts/check_includes.py
+
+tidy:  ## clang-tidy over the library and the program
+	scripts/setup.sh ci
+	cmake --preset asan
+	run-clang-tidy-19 -quiet -j $(JOBS) -p build/asan '^$(CURDIR)/(src|cli)/'
+
+clean:  ## remove everything that was built
+	rm -rf build
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1: \2/p' Makefile

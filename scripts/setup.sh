@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Installs what is missing to build (build), test (test) or check everything (ci) on Debian 12 or
+# newer and Ubuntu 24.04 or newer. Elsewhere it says what is needed and goes on if it is there.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+
+kBuildPackages=(g++ cmake ninja-build ccache libhwy-dev libzstd-dev libxxhash-dev libssl-dev
+  libcli11-dev libfmt-dev nlohmann-json3-dev)
+kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev python3-venv
+  ca-certificates)
+kCiPackages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
+
+usage() {
+  echo "usage: scripts/setup.sh build|test|ci" >&2
+  exit 2
+}
+
+# True on a system whose packages are known to be recent enough.
+is_supported_system() {
+  [[ -r /etc/os-release ]] && command -v apt-get dpkg-query >/dev/null || return 1
+  local ID='' VERSION_ID=''
+  # shellcheck source=/dev/null
+  . /etc/os-release
+  case $ID in
+    debian) dpkg --compare-versions "${VERSION_ID:-99}" ge 12 ;;
+    ubuntu) dpkg --compare-versions "${VERSION_ID:-99}" ge 24.04 ;;
+    *) return 1 ;;
+  esac
+}
+
+is_installed() {
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# Says what is needed, and ends here unless the tools of this step are on the machine already; CMake
+# then reports a library that is missing by its name.
+go_on_without_apt() {
+  echo "$1" >&2
+  echo "Needed, by their Debian names: ${packages[*]}" >&2
+  local tool absent=()
+  for tool in "${tools[@]}"; do
+    command -v "$tool" >/dev/null || absent+=("$tool")
+  done
+  if ((${#absent[@]} > 0)); then
+    echo "Not found: ${absent[*]}" >&2
+    exit 1
+  fi
+  echo "The tools are here; going on." >&2
+}
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+update_lists() { as_root apt-get -q update; }
+
+install_packages() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"
+}
+
+has_candidates() { apt-cache show --no-all-versions "$@" >/dev/null 2>&1; }
+
+refuse_unknown_packages() {
+  local package unknown=()
+  for package in "$@"; do
+    has_candidates "$package" || unknown+=("$package")
+  done
+  ((${#unknown[@]} == 0)) && return
+  echo "This system's package sources do not have: ${unknown[*]}" >&2
+  echo "On Ubuntu, enable the 'universe' component and the release's updates." >&2
+  exit 1
+}
+
+ensure_packages() {
+  if ! is_supported_system; then
+    go_on_without_apt "This is neither Debian 12 or newer nor Ubuntu 24.04 or newer."
+    return
+  fi
+  local package missing=()
+  for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  ((${#missing[@]} == 0)) && return
+  if [[ $EUID -ne 0 ]] && ! command -v sudo >/dev/null; then
+    go_on_without_apt "Packages are missing (${missing[*]}), and installing them needs root or sudo."
+    return
+  fi
+  echo "Installing: ${missing[*]}"
+  if ! has_candidates "${missing[@]}"; then
+    update_lists
+    refuse_unknown_packages "${missing[@]}"
+    install_packages "${missing[@]}"
+  else
+    # Package lists that are out of date name files that the mirrors no longer have.
+    install_packages "${missing[@]}" || { update_lists && install_packages "${missing[@]}"; }
+  fi
+}
+
+# The Python of the tests, made anew when its requirements change.
+ensure_venv() {
+  local venv=build/venv requirements=tests/requirements.txt
+  if cmp -s "$requirements" "$venv/requirements.txt" && "$venv/bin/python" -c '' 2>/dev/null; then
+    return
+  fi
+  # The system's own Python: another one of that name may lack venv or move away.
+  local python=/usr/bin/python3
+  [[ -x $python ]] || python=python3
+  echo "Making $venv"
+  rm -rf "$venv"
+  "$python" -m venv "$venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check -r "$requirements"
+  cp "$requirements" "$venv/requirements.txt"
+}
+
+(($# == 1)) || usage
+packages=("${kBuildPackages[@]}")
+tools=(g++ cmake ninja ccache)
+case $1 in
+  build) ;;
+  test)
+    packages+=("${kTestPackages[@]}")
+    tools+=(python3)
+    ;;
+  ci)
+    packages+=("${kTestPackages[@]}" "${kCiPackages[@]}")
+    tools+=(python3 clang++-19 run-clang-tidy-19 clang-format-19)
+    ;;
+  *) usage ;;
+esac
+
+ensure_packages
+[[ $1 == build ]] || ensure_venv

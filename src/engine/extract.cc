@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <tuple>
+
+#include "base/atomic_output.h"
+#include "base/error.h"
+#include "base/threads.h"
+#include "engine/output_apart.h"
+#include "engine/reader_state.h"
+#include "engine/resources.h"
+#include "engine/selection.h"
+#include "finedelta/archive_reader.h"
+#include "safetensors/header.h"
+
+namespace finedelta {
+
+namespace {
+
+// In the order of the reference implementation, which keeps data aligned: wide types first.
+void sort_selections(std::vector<Selection>& selections, const ArchiveReader& reader) {
+  std::ranges::sort(selections, {}, [&](const Selection& selection) {
+    const TensorSummary& tensor = reader.tensors()[selection.tensor];
+    const auto dtype = dtype_from_name(tensor.dtype);
+    return std::tuple(-static_cast<int>(dtype_bits(*dtype)), std::string_view(tensor.name));
+  });
+}
+
+Result<std::vector<Selection>> parse_all(const std::vector<std::string>& texts,
+                                         const ArchiveReader& reader) {
+  std::vector<Selection> selections;
+  for (const std::string& text : texts) {
+    FINEDELTA_ASSIGN(Selection selection, parse_selection(text, reader));
+    if (std::ranges::find(selections, selection.tensor, &Selection::tensor) != selections.end()) {
+      return fail(ErrorCode::kUsage, "tensor {} is selected twice",
+                  quote(reader.tensors()[selection.tensor].name));
+    }
+    selections.push_back(std::move(selection));
+  }
+  sort_selections(selections, reader);
+  return selections;
+}
+
+// The length field and the header of the output.
+std::vector<std::byte> make_head(const std::vector<Selection>& selections,
+                                 const ArchiveReader& reader) {
+  std::vector<safetensors::Tensor> tensors;
+  for (const Selection& selection : selections) {
+    const TensorSummary& tensor = reader.tensors()[selection.tensor];
+    tensors.push_back(
+        {.name = tensor.name, .dtype = *dtype_from_name(tensor.dtype), .shape = selection.shape});
+  }
+  const std::string header = safetensors::canonical_header(R"({"format":"pt"})", tensors);
+  ByteWriter head;
+  head.u64(header.size());
+  head.bytes(as_bytes(header));
+  return head.take();
+}
+
+}  // namespace
+
+// Writes the selections one after another, the chunks of each in parallel.
+Result<ExtractReport> ArchiveReader::extract(const std::vector<std::string>& selections,
+                                             const std::string& output, bool force) const {
+  FINEDELTA_ASSIGN(const std::vector<Selection> wanted, parse_all(selections, *this));
+  for (const Selection& selection : wanted) {
+    FINEDELTA_CHECK(state_->require_base(*state_->tensors[selection.tensor]));
+  }
+  std::vector<std::string> inputs = state_->bases->locations();
+  inputs.push_back(state_->archive.file.path());
+  FINEDELTA_CHECK(check_output_apart(output, inputs));
+  FINEDELTA_ASSIGN(AtomicFile file, AtomicFile::create(output, force));
+  const std::vector<std::byte> head = make_head(wanted, *this);
+  FINEDELTA_CHECK(file.file().write(0, head));
+
+  uint64_t total = 0;
+  for (const Selection& selection : wanted) total += selection.end - selection.first;
+  ProgressMeter progress(state_->options.progress, total);
+  const unsigned workers =
+      affordable_workers(state_->options, decoder_bytes(state_->archive.index), 0);
+  std::vector<std::unique_ptr<Decoder>> decoders(workers);
+  for (auto& decoder : decoders) decoder = state_->take_decoder();
+  std::vector<std::vector<std::byte>> values(workers);
+  uint64_t offset = head.size();
+  for (const Selection& selection : wanted) {
+    const archive::Tensor& tensor = *state_->tensors[selection.tensor];
+    const uint64_t chunk = state_->archive.index.units_per_chunk() * dtype_unit(tensor.dtype);
+    const uint64_t first_chunk = selection.first / chunk;
+    const uint64_t chunks =
+        selection.first == selection.end ? 0 : (selection.end - 1) / chunk + 1 - first_chunk;
+    FINEDELTA_CHECK(parallel_for(
+        chunks, workers, state_->options.cancel, [&](uint64_t i, unsigned w) -> Status {
+          return state_->read_chunk(*decoders[w], tensor, first_chunk + i, selection.first,
+                                    selection.end, values[w],
+                                    [&](uint64_t at, Bytes bytes) -> Status {
+                                      progress.add(bytes.size());
+                                      return file.file().write(offset + at, bytes);
+                                    });
+        }));
+    offset += selection.end - selection.first;
+  }
+  FINEDELTA_CHECK(file.publish());
+  return ExtractReport{
+      .tensors = wanted.size(),
+      .bytes = total,
+      .archive_bytes_read =
+          archive::kHeaderSlot + state_->archive.layout.index_size + state_->count.archive.load(),
+      .base_bytes_read = state_->count.base.load()};
+}
+
+Result<ExtractReport> extract(const std::vector<std::string>& bases, const std::string& archive,
+                              const std::vector<std::string>& selections, const std::string& output,
+                              const ExtractOptions& options) {
+  FINEDELTA_ASSIGN(const ArchiveReader reader, ArchiveReader::open(archive, bases, options));
+  return reader.extract(selections, output, options.force);
+}
+
+}  // namespace finedelta

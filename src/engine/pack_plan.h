@@ -1,0 +1,42 @@
+// What goes into an archive, decided before anything is written: the index without its chunks.
+#ifndef FINEDELTA_ENGINE_PACK_PLAN_H_
+#define FINEDELTA_ENGINE_PACK_PLAN_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/format.h"
+#include "checkpoint/checkpoint.h"
+#include "finedelta/options.h"
+#include "finedelta/result.h"
+#include "match/match.h"
+
+namespace finedelta {
+
+// The opened inputs of pack and plan.
+struct Inputs {
+  std::vector<Checkpoint> bases;
+  Checkpoint fine_tune;
+};
+
+Result<Inputs> open_inputs(const std::vector<std::string>& bases, const std::string& fine_tune,
+                           bool all, const Options& options);
+
+struct PackPlan {
+  // Complete but for chunks, fingerprints, samples, identities and SHA-256.
+  archive::Index index;
+  // For each Index::base_tensors, its place in Inputs::bases.
+  std::vector<TensorRef> base_refs;
+  // For each Index::bases, its place in Inputs::bases.
+  std::vector<uint32_t> bases;
+};
+
+// Puts the index together from the matches (in the order of match_tensors). Compares side files
+// with the bases' by reading them. Only what is used of the bases is recorded.
+Result<PackPlan> make_pack_plan(const Inputs& inputs, const std::vector<Match>& matches,
+                                const Options& options);
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ENGINE_PACK_PLAN_H_

@@ -1,0 +1,208 @@
+#include "engine/pack_tensors.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "archive/fingerprint.h"
+#include "base/error.h"
+#include "base/threads.h"
+#include "coder/coder.h"
+#include "predict/base/base.h"
+
+namespace finedelta {
+
+namespace {
+
+// Results that wait for their turn to be written, for each worker.
+constexpr uint64_t kWaiting = 2;
+
+// zstd's tables at the levels in use.
+constexpr uint64_t kEncoderState = uint64_t{3} << 20;
+
+// A run of jobs of one kind: the blocks of a base tensor to fingerprint, or the chunks of a tensor
+// to encode. A base tensor's run comes right before the first tensor that uses it, so that its
+// bytes are read from disk once and from the page cache the second time.
+struct Run {
+  uint64_t first_job = 0;
+  const archive::Tensor* tensor = nullptr;  // null: a base tensor
+  const Shard* shard = nullptr;             // of the tensor or base tensor
+  const safetensors::Tensor* source = nullptr;
+  uint32_t base_tensor = 0;  // where `tensor` is null
+};
+
+struct JobResult {
+  std::vector<std::byte> stored;
+  archive::Chunk chunk;  // result_hash: of a block, where the job was to hash one
+};
+
+struct Worker {
+  CoderScratch scratch;
+  std::vector<std::byte> value;
+  std::vector<std::byte> base;
+  std::vector<std::byte> prediction;
+};
+
+class TensorPacker {
+ public:
+  TensorPacker(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
+               const Options& options, ProgressMeter& progress)
+      : inputs_(inputs), plan_(plan), writer_(writer), options_(options), progress_(progress) {}
+
+  Status run() {
+    list_runs();
+    plan_.index.chunks.reserve(archive::chunk_count(plan_.index));
+    const uint64_t index_bytes =
+        plan_.index.chunks.capacity() * 2 * sizeof(archive::Chunk) + runs_.size() * sizeof(Run);
+    const unsigned count = affordable_workers(options_, worker_bytes(), index_bytes);
+    workers_.resize(count);
+    FINEDELTA_CHECK(parallel_ordered(
+        jobs_, count, (1 + kWaiting) * count, options_.cancel,
+        [this](uint64_t job, unsigned w) { return work(job, workers_[w]); },
+        [this](uint64_t job, JobResult result) { return commit(job, std::move(result)); }));
+    return finish_bases();
+  }
+
+ private:
+  void list_runs() {
+    std::vector<bool> fingerprinted(plan_.base_refs.size());
+    const Shard* shard = inputs_.fine_tune.shards.data();
+    for (const archive::File& file : plan_.index.files) {
+      if (file.kind != archive::FileKind::kShard) continue;
+      for (size_t t = 0; t < file.tensors.size(); ++t) {
+        const archive::Tensor& tensor = file.tensors[t];
+        if (tensor.base_tensor && !fingerprinted[*tensor.base_tensor]) {
+          fingerprinted[*tensor.base_tensor] = true;
+          add_base_run(*tensor.base_tensor);
+        }
+        runs_.push_back({.first_job = jobs_,
+                         .tensor = &tensor,
+                         .shard = shard,
+                         .source = &shard->header.tensors[t]});
+        jobs_ += tensor.chunks;
+      }
+      ++shard;
+    }
+  }
+
+  void add_base_run(uint32_t base_tensor) {
+    const TensorRef& ref = plan_.base_refs[base_tensor];
+    const Shard& shard = inputs_.bases[ref.checkpoint].shards[ref.shard];
+    const safetensors::Tensor& source = shard.header.tensors[ref.tensor];
+    runs_.push_back(
+        {.first_job = jobs_, .shard = &shard, .source = &source, .base_tensor = base_tensor});
+    jobs_ += archive::fingerprint_blocks(source.end - source.begin);
+  }
+
+  // Value, base, prediction, planes, the stored bytes and those that wait.
+  uint64_t worker_bytes() const {
+    uint64_t unit = 1;
+    for (const Run& run : runs_) unit = std::max<uint64_t>(unit, dtype_unit(run.source->dtype));
+    return (5 + kWaiting) * unit * plan_.index.units_per_chunk() + kEncoderState;
+  }
+
+  const Run& run_of(uint64_t job) const {
+    return *std::prev(std::ranges::upper_bound(runs_, job, {}, &Run::first_job));
+  }
+
+  Result<JobResult> work(uint64_t job, Worker& worker) const {
+    const Run& run = run_of(job);
+    const uint64_t number = job - run.first_job;
+    return run.tensor ? encode(run, number, worker) : hash_block(run, number, worker);
+  }
+
+  Result<JobResult> hash_block(const Run& run, uint64_t number, Worker& worker) const {
+    const uint64_t offset = number * archive::kFingerprintBlock;
+    const uint64_t size = run.source->end - run.source->begin;
+    worker.base.resize(std::min(archive::kFingerprintBlock, size - offset));
+    FINEDELTA_CHECK(run.shard->read(*run.source, offset, worker.base));
+    JobResult result;
+    result.chunk.result_hash = xxh3_128(worker.base);
+    return result;
+  }
+
+  Result<JobResult> encode(const Run& run, uint64_t number, Worker& worker) const {
+    const archive::Tensor& tensor = *run.tensor;
+    const unsigned unit = dtype_unit(tensor.dtype);
+    const uint64_t first = number * plan_.index.units_per_chunk();
+    worker.value.resize(archive::chunk_bytes(plan_.index, tensor, number));
+    FINEDELTA_CHECK(run.shard->read(*run.source, first * unit, worker.value));
+    FINEDELTA_CHECK(predict(tensor, first, worker));
+    const ChunkInput input{.unit = unit, .value = worker.value, .prediction = worker.prediction};
+    JobResult result;
+    result.chunk.coder = encode_chunk(input, worker.scratch, result.stored).id;
+    result.chunk.stored_hash = xxh3_64(result.stored);
+    result.chunk.result_hash = xxh3_128(worker.value);
+    progress_.add(worker.value.size());
+    return result;
+  }
+
+  Status predict(const archive::Tensor& tensor, uint64_t first, Worker& worker) const {
+    worker.prediction.clear();
+    if (!tensor.base_tensor) return {};
+    const TensorRef& ref = plan_.base_refs[*tensor.base_tensor];
+    const Shard& shard = inputs_.bases[ref.checkpoint].shards[ref.shard];
+    const safetensors::Tensor& base = shard.header.tensors[ref.tensor];
+    const uint64_t count = worker.value.size() / dtype_unit(tensor.dtype);
+    const ByteRange range = base_range(base.dtype, base.end - base.begin, first, count);
+    worker.base.resize(range.size);
+    FINEDELTA_CHECK(shard.read(base, range.offset, worker.base));
+    worker.prediction.resize(worker.value.size());
+    predict_from_base(base.dtype, worker.base, tensor.dtype, worker.prediction);
+    return {};
+  }
+
+  // In order of the jobs, never two at once.
+  Status commit(uint64_t job, JobResult result) {
+    const Run& run = run_of(job);
+    if (!run.tensor) {
+      add_block(run, job - run.first_job, result.chunk.result_hash);
+      return {};
+    }
+    result.chunk.size = static_cast<uint32_t>(result.stored.size());
+    plan_.index.chunks.push_back(result.chunk);
+    return writer_.append(result.stored);
+  }
+
+  void add_block(const Run& run, uint64_t number, const Hash128& hash) {
+    if (number == 0) fingerprint_.emplace(run.source->dtype, run.source->shape);
+    fingerprint_->add_block(hash);
+    if (number + 1 == archive::fingerprint_blocks(run.source->end - run.source->begin)) {
+      plan_.index.base_tensors[run.base_tensor].fingerprint = fingerprint_->digest();
+    }
+  }
+
+  Status finish_bases() {
+    for (size_t i = 0; i < plan_.base_refs.size(); ++i) {
+      const TensorRef& ref = plan_.base_refs[i];
+      const Shard& shard = inputs_.bases[ref.checkpoint].shards[ref.shard];
+      const safetensors::Tensor& source = shard.header.tensors[ref.tensor];
+      const archive::SampleRange range = archive::sample_range(source.end - source.begin);
+      std::vector<std::byte> sample(range.size);
+      FINEDELTA_CHECK(shard.read(source, range.offset, sample));
+      plan_.index.base_tensors[i].sample = xxh3_64(sample);
+    }
+    for (uint32_t i = 0; i < plan_.index.bases.size(); ++i) {
+      plan_.index.bases[i].identity = archive::base_identity(plan_.index, i);
+    }
+    return {};
+  }
+
+  const Inputs& inputs_;
+  PackPlan& plan_;
+  archive::Writer& writer_;
+  const Options& options_;
+  ProgressMeter& progress_;
+  std::vector<Run> runs_;
+  uint64_t jobs_ = 0;
+  std::vector<Worker> workers_;
+  std::optional<archive::Fingerprint> fingerprint_;  // of the base tensor whose blocks come in
+};
+
+}  // namespace
+
+Status pack_tensors(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
+                    const Options& options, ProgressMeter& progress) {
+  return TensorPacker(inputs, plan, writer, options, progress).run();
+}
+
+}  // namespace finedelta

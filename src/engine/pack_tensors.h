@@ -1,0 +1,20 @@
+// Encoding all tensors of a fine-tune, and fingerprinting the base tensors they are coded against.
+#ifndef FINEDELTA_ENGINE_PACK_TENSORS_H_
+#define FINEDELTA_ENGINE_PACK_TENSORS_H_
+
+#include "archive/writer.h"
+#include "engine/pack_plan.h"
+#include "engine/resources.h"
+#include "finedelta/result.h"
+
+namespace finedelta {
+
+// Appends the chunks of all tensors to `writer` and to plan.index.chunks, and fills in
+// fingerprints, samples and identities of the bases. The bytes written do not depend on the number
+// of threads.
+Status pack_tensors(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
+                    const Options& options, ProgressMeter& progress);
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ENGINE_PACK_TENSORS_H_

@@ -1,0 +1,105 @@
+#include "finedelta/plan.h"
+
+#include <map>
+
+#include "archive/layout.h"
+#include "base/error.h"
+#include "engine/pack_plan.h"
+#include "engine/resources.h"
+
+namespace finedelta {
+
+namespace {
+
+constexpr uint64_t kSamplerBytes = uint64_t{4} << 20;
+
+// What the index takes, in bytes: measured on archives of real models.
+constexpr uint64_t kIndexPerChunk = 28;
+constexpr uint64_t kIndexPerTensor = 8;
+constexpr uint64_t kIndexPerBaseTensor = 28;
+constexpr uint64_t kIndexPerFile = 40;
+
+// How far side files compress, in percent: text, mostly.
+constexpr uint64_t kStoredPercent = 30;
+constexpr uint64_t kPatchPercent = 5;
+
+uint64_t side_estimate(const archive::File& file) {
+  switch (file.kind) {
+    case archive::FileKind::kStored:
+    case archive::FileKind::kEmbedded:
+      return file.size * kStoredPercent / 100;
+    case archive::FileKind::kPatch:
+      return file.size * kPatchPercent / 100;
+    default:
+      return 0;
+  }
+}
+
+uint64_t index_estimate(const archive::Index& index) {
+  uint64_t tensors = 0;
+  for (const archive::File& file : index.files) tensors += file.tensors.size();
+  return archive::kHeaderSlot + kIndexPerChunk * archive::chunk_count(index) +
+         kIndexPerTensor * tensors + kIndexPerBaseTensor * index.base_tensors.size() +
+         kIndexPerFile * index.files.size();
+}
+
+std::map<TensorRef, unsigned> count_uses(const std::vector<Match>& matches) {
+  std::map<TensorRef, unsigned> uses;
+  for (const Match& match : matches) {
+    if (match.base) ++uses[*match.base];
+  }
+  return uses;
+}
+
+std::vector<PlannedTensor> list_tensors(const Inputs& inputs, const std::vector<Match>& matches) {
+  const auto uses = count_uses(matches);
+  std::vector<PlannedTensor> out;
+  for (const Shard& shard : inputs.fine_tune.shards) {
+    for (const safetensors::Tensor& tensor : shard.header.tensors) {
+      const Match& match = matches[out.size()];
+      PlannedTensor planned{.name = tensor.name,
+                            .shard = inputs.fine_tune.entries[shard.entry].path,
+                            .dtype = std::string(dtype_name(tensor.dtype)),
+                            .shape = tensor.shape,
+                            .bytes = tensor.end - tensor.begin,
+                            .match = "none",
+                            .estimated_bytes = match.estimated_bytes};
+      if (match.base) {
+        const Checkpoint& base = inputs.bases[match.base->checkpoint];
+        const auto& base_tensor = base.shards[match.base->shard].header.tensors[match.base->tensor];
+        planned.base = match.base->checkpoint;
+        planned.base_tensor = base_tensor.name;
+        planned.match = describe_match(base_tensor, tensor, uses.at(*match.base) > 1);
+      }
+      out.push_back(std::move(planned));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Plan> plan(const std::vector<std::string>& bases, const std::string& fine_tune,
+                  const PlanOptions& options) {
+  FINEDELTA_CHECK(check_options(options));
+  FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
+  const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);
+  FINEDELTA_ASSIGN(const std::vector<Match> matches,
+                   match_tensors(inputs.bases, inputs.fine_tune, samplers, options.cancel));
+  FINEDELTA_ASSIGN(const PackPlan pack_plan, make_pack_plan(inputs, matches, options));
+  Plan out;
+  out.tensors = list_tensors(inputs, matches);
+  out.estimated_bytes = index_estimate(pack_plan.index);
+  for (const PlannedTensor& tensor : out.tensors) {
+    out.weight_bytes += tensor.bytes;
+    out.estimated_bytes += tensor.estimated_bytes;
+  }
+  for (const archive::File& file : pack_plan.index.files) {
+    out.input_bytes += file.size;
+    out.estimated_bytes += side_estimate(file);
+  }
+  for (const Checkpoint& base : inputs.bases) out.bases.push_back(base.location);
+  return out;
+}
+
+}  // namespace finedelta

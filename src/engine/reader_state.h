@@ -1,0 +1,51 @@
+// The inside of an ArchiveReader, which `extract` shares.
+#ifndef FINEDELTA_ENGINE_READER_STATE_H_
+#define FINEDELTA_ENGINE_READER_STATE_H_
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "archive/archive.h"
+#include "engine/base_set.h"
+#include "engine/decode.h"
+#include "finedelta/archive_reader.h"
+
+namespace finedelta {
+
+struct ArchiveReader::State {
+  State(archive::Archive opened, const Options& given);
+
+  // Makes sure that a tensor's base is at hand. Any thread.
+  Status require_base(const archive::Tensor& tensor);
+
+  // Decodes chunk `number` of a tensor and passes on what of it lies in the byte range `first` to
+  // `end` of the tensor: `use(offset from first, bytes)`.
+  Status read_chunk(Decoder& decoder, const archive::Tensor& tensor, uint64_t number,
+                    uint64_t first, uint64_t end, std::vector<std::byte>& value,
+                    const std::function<Status(uint64_t offset, Bytes bytes)>& use);
+
+  // A decoder that no other thread uses, until it is given back.
+  std::unique_ptr<Decoder> take_decoder();
+  void give_back(std::unique_ptr<Decoder> decoder);
+
+  Options options;
+  archive::Archive archive;
+  ReadCount count;
+  std::vector<const archive::Tensor*> tensors;
+  std::vector<TensorSummary> summaries;       // of the same
+  std::map<std::string_view, size_t> places;  // by name, the first of that name
+  std::unique_ptr<BaseSet> bases;
+
+ private:
+  std::mutex mutex_;
+  std::set<uint32_t> required_;
+  std::vector<std::unique_ptr<Decoder>> decoders_;
+};
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ENGINE_READER_STATE_H_

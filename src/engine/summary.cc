@@ -1,0 +1,120 @@
+#include "engine/summary.h"
+
+#include <algorithm>
+
+#include "coder/coder.h"
+#include "match/match.h"
+
+namespace finedelta {
+
+namespace {
+
+std::string_view kind_name(archive::FileKind kind) {
+  switch (kind) {
+    case archive::FileKind::kShard:
+      return "shard";
+    case archive::FileKind::kStored:
+      return "stored";
+    case archive::FileKind::kPatch:
+      return "patch";
+    case archive::FileKind::kEmbedded:
+      return "embedded";
+    case archive::FileKind::kReference:
+      return "reference";
+    case archive::FileKind::kEmptyDirectory:
+      return "directory";
+  }
+  return "unknown";
+}
+
+uint64_t elements_of(const archive::Tensor& tensor) {
+  uint64_t elements = 1;
+  for (const uint64_t dimension : tensor.shape) elements *= dimension;
+  return elements;
+}
+
+void add_chunks(const archive::Index& index, const archive::Tensor& tensor,
+                TensorSummary& summary) {
+  std::vector<uint64_t> uses(coders().size());
+  for (uint64_t i = 0; i < tensor.chunks; ++i) {
+    const archive::Chunk& chunk = index.chunks[tensor.first_chunk + i];
+    ++uses[chunk.coder];
+    summary.stored_bytes += chunk.size;
+  }
+  for (size_t id = 0; id < uses.size(); ++id) {
+    if (uses[id] > 0) summary.coders.push_back({std::string(coders()[id].name), uses[id]});
+  }
+}
+
+TensorSummary summarize_tensor(const archive::Index& index, const archive::File& file,
+                               const archive::Tensor& tensor, const std::vector<unsigned>& uses) {
+  TensorSummary out{.name = tensor.name,
+                    .shard = file.path,
+                    .dtype = std::string(dtype_name(tensor.dtype)),
+                    .shape = tensor.shape,
+                    .bytes = tensor.bytes,
+                    .elements = elements_of(tensor),
+                    .match = "none",
+                    .predictor = "none"};
+  add_chunks(index, tensor, out);
+  if (!tensor.base_tensor) return out;
+  const archive::BaseTensor& base = index.base_tensors[*tensor.base_tensor];
+  const safetensors::Tensor older{.name = base.name, .dtype = base.dtype, .shape = base.shape};
+  const safetensors::Tensor newer{
+      .name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape};
+  out.match = describe_match(older, newer, uses[*tensor.base_tensor] > 1);
+  out.base_tensor = base.name;
+  out.base = base.base;
+  out.predictor = "base";
+  return out;
+}
+
+}  // namespace
+
+std::vector<TensorSummary> summarize_tensors(const archive::Index& index) {
+  std::vector<unsigned> uses(index.base_tensors.size());
+  for (const archive::File& file : index.files) {
+    for (const archive::Tensor& tensor : file.tensors) {
+      if (tensor.base_tensor) ++uses[*tensor.base_tensor];
+    }
+  }
+  std::vector<TensorSummary> out;
+  for (const archive::File& file : index.files) {
+    for (const archive::Tensor& tensor : file.tensors) {
+      out.push_back(summarize_tensor(index, file, tensor, uses));
+    }
+  }
+  return out;
+}
+
+ArchiveSummary summarize(const archive::Archive& archive) {
+  const archive::Index& index = archive.index;
+  ArchiveSummary out{.format_version = archive::kFormatVersion,
+                     .single_file = index.single_file,
+                     .archive_bytes = archive.layout.file_size(),
+                     .payload_bytes = archive.layout.payload_size,
+                     .side_bytes = archive.layout.side_size,
+                     .index_bytes = archive.layout.index_size,
+                     .tensors = summarize_tensors(index)};
+  for (uint32_t i = 0; i < index.bases.size(); ++i) {
+    const archive::Base& base = index.bases[i];
+    out.bases.push_back({.name = base.name,
+                         .revision = base.revision,
+                         .identity = to_hex(base.identity.bytes),
+                         .tensors = static_cast<uint64_t>(std::ranges::count(
+                             index.base_tensors, i, &archive::BaseTensor::base))});
+  }
+  for (const archive::File& file : index.files) {
+    const bool directory = file.kind == archive::FileKind::kEmptyDirectory;
+    out.original_bytes += file.size;
+    out.files.push_back({.path = file.path,
+                         .kind = std::string(kind_name(file.kind)),
+                         .executable = file.executable,
+                         .bytes = file.size,
+                         .sha256 = directory ? std::string() : to_hex(file.sha256.bytes)});
+  }
+  for (const TensorSummary& tensor : out.tensors) out.weight_bytes += tensor.bytes;
+  return out;
+}
+
+}  // namespace finedelta

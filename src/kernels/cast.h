@@ -1,0 +1,21 @@
+// Conversion between float types of whole arrays; the rules are those of numeric/float_cast.h, bit
+// by bit, on every target.
+#ifndef FINEDELTA_KERNELS_CAST_H_
+#define FINEDELTA_KERNELS_CAST_H_
+
+#include <cstddef>
+
+#include "numeric/dtype.h"
+
+namespace finedelta {
+
+// True for two different types of F16, BF16 and F32.
+[[nodiscard]] bool can_cast(DType from, DType to);
+
+// Converts `count` elements; needs can_cast(from, to). F16 and BF16 become each other by way of
+// F32, so there is one rounding. Pointers may be unaligned; `out` does not overlap `in`.
+void cast_elements(DType from, DType to, const std::byte* in, size_t count, std::byte* out);
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_KERNELS_CAST_H_

@@ -1,0 +1,127 @@
+"""The file around payload, side and index (sections 2 and 3 of docs/format.md)."""
+
+import re
+from dataclasses import dataclass
+
+from frames import decompress
+from parse import decode_body
+from primitives import (
+    LARGEST_SIZE,
+    Cursor,
+    DamagedError,
+    UnsupportedVersionError,
+    hash64,
+    hash128,
+    quoted,
+    u64,
+)
+from records import Chunk, Index
+
+HEADER_SIZE = 512
+KNOWN_VERSION = 0
+NUMBER = rb"(0|[1-9][0-9]{0,18})"
+START = re.compile(
+    rb'\{"__metadata__":\{"format":"finedelta","version":"' + NUMBER
+    + rb'","oldest_reader":"' + NUMBER + rb'"'
+)  # fmt: skip
+SIZES = re.compile(
+    rb'"finedelta\.payload":\{"dtype":"U8","shape":\[' + NUMBER
+    + rb'\].*"finedelta\.side":\{"dtype":"U8","shape":\[' + NUMBER
+    + rb'\].*"finedelta\.index":\{"dtype":"U8","shape":\[' + NUMBER + rb"\]"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Header:
+    version: int
+    oldest_reader: int
+    payload: int
+    side: int
+    index: int
+
+    def encode(self) -> bytes:
+        """The only spelling of the first 512 bytes."""
+        digest = hash128(self._spell("0" * 32)).hex()
+        return self._spell(digest)
+
+    def _spell(self, digest: str) -> bytes:
+        side, index = self.payload + self.side, self.payload + self.side + self.index
+        text = (
+            f'{{"__metadata__":{{"format":"finedelta","version":"{self.version}",'
+            f'"oldest_reader":"{self.oldest_reader}","xxh3_128":"{digest}"}},'
+            f'"finedelta.payload":{{"dtype":"U8","shape":[{self.payload}],'
+            f'"data_offsets":[0,{self.payload}]}},'
+            f'"finedelta.side":{{"dtype":"U8","shape":[{self.side}],'
+            f'"data_offsets":[{self.payload},{side}]}},'
+            f'"finedelta.index":{{"dtype":"U8","shape":[{self.index}],'
+            f'"data_offsets":[{side},{index}]}}}}'
+        )
+        return u64(HEADER_SIZE - 8) + text.encode().ljust(HEADER_SIZE - 8)
+
+
+@dataclass(frozen=True)
+class Archive:
+    header: Header
+    body: bytes
+    index: Index
+    stored: list[bytes]  # of index.chunks
+
+
+def parse_header(data: bytes) -> Header:
+    start = START.match(data, 8, HEADER_SIZE)
+    if not start:
+        raise DamagedError("this is not a finedelta archive")
+    version, oldest_reader = (int(digits) for digits in start.groups())
+    if oldest_reader > KNOWN_VERSION:
+        raise UnsupportedVersionError(f"the archive needs a reader of version {oldest_reader}")
+    sizes = SIZES.search(data, start.end(), HEADER_SIZE)
+    if not sizes:
+        raise DamagedError("the header does not name payload, side and index")
+    header = Header(version, oldest_reader, *(int(digits) for digits in sizes.groups()))
+    if version < oldest_reader or header.encode() != data[:HEADER_SIZE]:
+        raise DamagedError("the header is not in its only spelling")
+    length = HEADER_SIZE + header.payload + header.side + header.index
+    if length != len(data) or length > LARGEST_SIZE:
+        raise DamagedError(f"the file has {len(data)} bytes, its header says {length}")
+    return header
+
+
+def parse_index(data: bytes) -> bytes:
+    """The body of the index."""
+    cursor = Cursor(data, "the start of the index")
+    if cursor.hash() != hash128(data[16:]):
+        raise DamagedError("the index does not match its hash")
+    return decompress(data[24:], cursor.u64())
+
+
+def stored_bytes(region: bytes, chunks: list[Chunk], what: str) -> list[bytes]:
+    """Cuts payload or side into the stored bytes of its chunks, and checks them."""
+    if sum(chunk.size for chunk in chunks) != len(region):
+        raise DamagedError(f"the chunks of {what} do not add up to its {len(region)} bytes")
+    cursor = Cursor(region, what)
+    pieces = [cursor.take(chunk.size) for chunk in chunks]
+    for number, (chunk, piece) in enumerate(zip(chunks, pieces, strict=True)):
+        if piece and hash64(piece) != chunk.stored_hash:
+            raise DamagedError(f"chunk {number} of {what} does not match its stored hash")
+    return pieces
+
+
+def open_archive(data: bytes) -> Archive:
+    """Checks everything that needs no decoding of chunks."""
+    header = parse_header(data)
+    side = HEADER_SIZE + header.payload
+    body = parse_index(data[side + header.side :])
+    index = decode_body(body)
+    of_tensors = [chunk for chunk in index.chunks if chunk.of_tensor]
+    of_side = index.chunks[len(of_tensors) :]
+    stored = stored_bytes(data[HEADER_SIZE:side], of_tensors, "payload")
+    stored += stored_bytes(data[side : side + header.side], of_side, "side")
+    return Archive(header, body, index, stored)
+
+
+def owner_name(chunk: Chunk) -> str:
+    if chunk.owner is None:
+        return "the bundle"
+    if chunk.of_tensor:
+        return f"tensor {quote(chunk.tensor.name)}"
+    return f"file {quote(chunk.file.path)}"

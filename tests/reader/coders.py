@@ -1,0 +1,58 @@
+"""Predictions and coders (sections 4 and 5 of docs/format.md)."""
+
+import numpy as np
+
+from floats import convert
+from frames import decompress
+from primitives import Cursor, DamagedError, DType
+from records import Chunk, Coder
+
+RAW_PLANE, CONSTANT_PLANE, ZSTD_PLANE = range(3)
+
+
+def predict(chunk: Chunk, source: DType, base: bytes) -> bytes:
+    """The prediction of a tensor's chunk by the base tensor `base` of dtype `source`."""
+    target = chunk.tensor.dtype
+    first = chunk.start // target.unit
+    last = (chunk.start + chunk.length) // target.unit
+    units = base[first * source.unit : last * source.unit]
+    return convert(units, source.name, target.name).ljust(chunk.length, b"\0")
+
+
+def decode_plane(cursor: Cursor, units: int) -> np.ndarray:
+    mode = cursor.u8()
+    if mode == RAW_PLANE:
+        plane = cursor.take(units)
+    elif mode == CONSTANT_PLANE:
+        plane = cursor.take(1) * units
+    elif mode == ZSTD_PLANE:
+        plane = decompress(cursor.string(), units)
+    else:
+        raise DamagedError(f"a plane has unknown mode {mode}")
+    return np.frombuffer(plane, np.uint8)
+
+
+def decode_planes(stored: bytes, prediction: bytes, width: int) -> bytes:
+    cursor = Cursor(stored, "a chunk of planes")
+    result = np.frombuffer(prediction, np.uint8).reshape(-1, width).copy()
+    for plane in range(width):
+        result[:, plane] ^= decode_plane(cursor, len(result))
+    cursor.end()
+    return result.tobytes()
+
+
+def decode_tensor_chunk(chunk: Chunk, stored: bytes, prediction: bytes) -> bytes:
+    if chunk.coder == Coder.RAW:
+        return stored
+    if chunk.coder == Coder.IDENTICAL:
+        return prediction
+    return decode_planes(stored, prediction, chunk.tensor.dtype.unit)
+
+
+def decode_side_chunk(chunk: Chunk, stored: bytes, base_file: bytes) -> bytes:
+    if chunk.coder == Coder.RAW:
+        return stored
+    if chunk.coder == Coder.ZSTD:
+        return decompress(stored, chunk.length)
+    offset, length = chunk.prefix
+    return decompress(stored, chunk.length, base_file[offset : offset + length])

@@ -1,0 +1,34 @@
+"""The checkpoints and the archive that the tests share."""
+
+import pytest
+
+import checkpoints
+from checkpoints import Pair, generate, noise, shard, write_tree
+from writer import Options, Writer
+
+
+@pytest.fixture(scope="session", params=checkpoints.MAKERS, ids=lambda make: make.__name__)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return generate(request.param, tmp_path_factory.mktemp(request.param.__name__))
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """A pair whose archive is small and has all kinds of files and all coders."""
+    root = tmp_path_factory.mktemp("small")
+    base = {"a": ("F32", (8,), noise(32, 1)), "b": ("BF16", (16,), noise(32, 2))}
+    fine = base | {"a": ("F32", (9,), noise(3, 3) + noise(32, 1)[3:] + bytes(4))}
+    fine["c"] = ("F16", (16,), noise(32, 4))
+    fine["d"] = ("I64", (40,), bytes(160) + bytes(range(160)))
+    words = b"".join(b"%d, " % (number * number) for number in range(1000))
+    base_files = {"model.safetensors": shard(base), "same.txt": words, "merges.txt": words}
+    files = {"model.safetensors": shard(fine), "same.txt": words, "merges.txt": b"1" + words}
+    files |= {"config.json*": b"{}", "zeros.bin": bytes(5000), "empty/": b""}
+    write_tree(root / "base", base_files)
+    write_tree(root / "fine", files)
+    return Pair("small", [root / "base"], root / "fine")
+
+
+@pytest.fixture(scope="session")
+def archive(small: Pair) -> bytes:
+    return Writer(small.bases, small.fine_tune, Options()).archive()

@@ -1,0 +1,223 @@
+"""Archives that lie: their hashes are in order, what they say is not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import zstandard
+
+from archive import HEADER_SIZE, open_archive
+from primitives import DTYPE_BY_NAME, hash64, string
+from records import Chunk, Coder, File, Index, Kind, Tensor, base_identity
+from writer import compress, seal
+
+Change = Callable[[Index], None]
+
+
+def resealed(archive: bytes, change: Change) -> bytes:
+    """The archive with a changed index and hashes that fit it."""
+    opened = open_archive(archive)
+    change(opened.index)
+    side = HEADER_SIZE + opened.header.payload
+    return seal(opened.index, archive[HEADER_SIZE:side], archive[side : side + opened.header.side])
+
+
+def shard_of(index: Index) -> File:
+    return next(file for file in index.files if file.kind == Kind.SHARD)
+
+
+def side_file(index: Index, kind: Kind) -> File:
+    return next(file for file in index.files if file.kind == kind)
+
+
+def first_chunk(index: Index, of_tensor: bool, coder: int) -> Chunk:
+    chunks = (c for c in index.chunks if c.of_tensor == of_tensor and c.coder == coder)
+    return next(chunks)
+
+
+def set_(target: Callable[[Index], object], **values: object) -> Change:
+    def change(index: Index) -> None:
+        for name, value in values.items():
+            setattr(target(index), name, value)
+
+    return change
+
+
+def first_tensor(index: Index) -> Tensor:
+    return shard_of(index).tensors[0]
+
+
+def rename_to_same(index: Index) -> None:
+    shard_of(index).tensors[1].name = shard_of(index).tensors[0].name
+
+
+def add_unused_tensor(index: Index) -> None:
+    index.base_tensors.append(replace(index.base_tensors[0], base=0))
+    fix_identity(index)
+
+
+def fix_identity(index: Index) -> None:
+    for number, base in enumerate(index.bases):
+        base.identity = base_identity(t for t in index.base_tensors if t.base == number)
+
+
+def other_base_shape(index: Index) -> None:
+    index.base_tensors[0].shape = (4, 2)
+
+
+def other_base_dtype(index: Index) -> None:
+    index.base_tensors[0].dtype = DTYPE_BY_NAME["I32"]
+
+
+def swap_paths(index: Index) -> None:
+    index.files[0], index.files[1] = index.files[1], index.files[0]
+
+
+def path(number: int, value: bytes) -> Change:
+    return set_(lambda index: index.files[number], path=value)
+
+
+# What each changes, and what the reader says of it.
+LIES: dict[str, tuple[Change, str]] = {
+    "flags": (set_(lambda i: i, single_file=2), "unknown flags 2"),
+    "chunk size below": (set_(lambda i: i, chunk_log2=11), r"chunks of 2\^11 units"),
+    "chunk size above": (set_(lambda i: i, chunk_log2=21), r"chunks of 2\^21 units"),
+    "long name": (set_(lambda i: i.bases[0], name=b"n" * 513), "a string of 513 bytes"),
+    "identity": (set_(lambda i: i.bases[0], identity=bytes(16)), "the identity of base 0"),
+    "fingerprint": (set_(lambda i: i.base_tensors[0], fingerprint=bytes(16)), "the identity of"),
+    "unknown base": (set_(lambda i: i.base_tensors[0], base=1), "names base 1 of 1"),
+    "unused base tensor": (add_unused_tensor, "nothing uses base tensor 'a'"),
+    "unused base file": (
+        lambda i: i.base_files.append(i.base_files[0]),
+        "nothing uses base file 'merges.txt'",
+    ),
+    "single file with more": (set_(lambda i: i, single_file=True), "a single file is not one"),
+    "path up": (path(0, b"../config.json"), "'../config.json' is not relative and clean"),
+    "path with dot": (path(0, b"a/./b"), "is not relative and clean"),
+    "absolute path": (path(0, b"/etc/x"), "is not relative and clean"),
+    "path with slash behind": (path(0, b"a/"), "is not relative and clean"),
+    "path with two slashes": (path(0, b"a//b"), "is not relative and clean"),
+    "empty path": (path(0, b""), "is not relative and clean"),
+    "path with NUL": (path(0, b"a\0b"), "is not relative and clean"),
+    "part too long": (path(0, b"a" * 256), "is not relative and clean"),
+    "path too long": (path(0, b"a/" * 2048 + b"a"), "a string of 4097 bytes"),
+    "paths not in order": (swap_paths, "is not in order"),
+    "path twice": (path(0, b"empty"), "is not in order"),
+    "path below a file": (path(2, b"empty/x"), "'empty/x' lies below a file"),
+    "base file path": (set_(lambda i: i.base_files[0], path=b"../x"), "not relative and clean"),
+    "executable directory": (
+        set_(lambda i: side_file(i, Kind.EMPTY_DIRECTORY), executable=True),
+        "of unknown kind 21",
+    ),
+    "unknown kind": (set_(lambda i: i.files[0], kind=6), "of unknown kind 22"),
+    "large embedded file": (
+        set_(lambda i: side_file(i, Kind.EMBEDDED), size=16384),
+        "an embedded file of 16384 bytes",
+    ),
+    "unknown base file": (
+        set_(lambda i: side_file(i, Kind.PATCH), base_file=2),
+        "names base file 2 of 2",
+    ),
+    "tensor twice": (rename_to_same, "two tensors of one name"),
+    "rank": (set_(first_tensor, shape=(1,) * 65), "a tensor of rank 65"),
+    "broken bytes": (
+        set_(first_tensor, dtype=DTYPE_BY_NAME["F4"], shape=(3,)),
+        "is not whole bytes",
+    ),
+    "overflow": (set_(first_tensor, shape=(2**63, 2**63)), "is too large"),
+    "size of 2^63": (set_(first_tensor, shape=(2**61,)), "is too large"),
+    "more chunks than bytes": (set_(first_tensor, shape=(2**60,)), "can't describe"),
+    "large stored file": (set_(lambda i: side_file(i, Kind.STORED), size=2**62), "can't describe"),
+    "unknown base tensor": (set_(first_tensor, base_tensor=2), "names base tensor 2 of 2"),
+    "other shape of base": (other_base_shape, "a base tensor of another shape"),
+    "other dtype of base": (other_base_dtype, "a base tensor of another dtype"),
+    "unknown tensor coder": (set_(lambda i: first_chunk(i, True, 2), coder=3), "unknown coder 3"),
+    "unknown side coder": (set_(lambda i: first_chunk(i, False, 2), coder=3), "unknown coder 3"),
+    "patch elsewhere": (
+        set_(lambda i: first_chunk(i, False, 1), coder=2),
+        "coder patch outside of patch files",
+    ),
+    "raw of other size": (
+        set_(lambda i: first_chunk(i, True, 0), size=5),
+        "can't store a chunk in 5",
+    ),
+    "identical with bytes": (set_(lambda i: first_chunk(i, True, 1), size=5), "in 5 bytes"),
+    "planes without bytes": (set_(lambda i: first_chunk(i, True, 2), size=0), "in 0 bytes"),
+    "zstd without bytes": (set_(lambda i: first_chunk(i, False, 1), size=0), "in 0 bytes"),
+    "sizes do not add up": (set_(lambda i: first_chunk(i, True, 2), size=9), "do not add up"),
+    "prefix outside": (
+        set_(lambda i: first_chunk(i, False, Coder.PATCH), prefix=(1, 4 << 20)),
+        "a prefix of",
+    ),
+    "stored hash": (set_(lambda i: first_chunk(i, True, 2), stored_hash=1), "stored hash"),
+    "result hash": (set_(lambda i: first_chunk(i, True, 0), result_hash=bytes(16)), "result hash"),
+    "sha256": (
+        set_(lambda i: i.files[0], sha256=bytes(32)),
+        "'config.json' does not match its SHA",
+    ),
+    "bytes behind": (set_(lambda i: i.files[-1], sha256=bytes(33)), "leaves 1 bytes behind"),
+    "end missing": (set_(lambda i: i.files[-1], sha256=b""), "ends early"),
+}
+
+
+class Lie(NamedTuple):
+    """Other stored bytes for the first chunk of a coder."""
+
+    of_tensor: bool
+    coder: int
+    change: Callable[[bytes], bytes]
+    message: str
+    seen_without_base: bool = True
+
+
+def with_stored(archive: bytes, lie: Lie) -> bytes:
+    """The archive with other stored bytes of a chunk, and hashes that fit it."""
+    opened = open_archive(archive)
+    chunks, stored = opened.index.chunks, list(opened.stored)
+    chunk = first_chunk(opened.index, lie.of_tensor, lie.coder)
+    number = next(number for number, other in enumerate(chunks) if other is chunk)
+    stored[number] = lie.change(stored[number])
+    chunk.size, chunk.stored_hash = len(stored[number]), hash64(stored[number])
+    payload = sum(chunk.size for chunk in chunks if chunk.of_tensor)
+    regions = b"".join(stored)
+    return seal(opened.index, regions[:payload], regions[payload:])
+
+
+def wide_frame(size: int) -> bytes:
+    """A frame of zeros with a window of 16 MiB."""
+    parameters = zstandard.ZstdCompressionParameters(window_log=24, write_content_size=0)
+    stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return stream.compress(bytes(size)) + stream.flush()
+
+
+SKIPPABLE = b"\x50\x2a\x4d\x18\0\0\0\0"
+ZEROS = 5000  # the content of the only side file that is stored with coder zstd
+
+# The first chunk of planes has 9 units of 4 bytes: see conftest.py.
+STORED_LIES = {
+    "bytes behind planes": Lie(True, 2, lambda stored: stored + b"\0", "leaves 1 bytes behind"),
+    "planes cut": Lie(True, 2, lambda stored: stored[:-1], "ends early"),
+    "unknown mode": Lie(True, 2, lambda stored: b"\3" + stored[1:], "unknown mode 3"),
+    "plane of no frame": Lie(True, 2, lambda _: b"\2\0" * 4, "no magic number"),
+    "plane of a wide frame": Lie(
+        True, 2, lambda _: b"\2" + string(wide_frame(9)) + b"\1\0" * 3, "a window of 16777216"
+    ),
+    "plane of more units": Lie(
+        True, 2, lambda _: b"\2" + string(compress(bytes(10))) + b"\1\0" * 3, "a zstd frame"
+    ),
+    "bytes behind a frame": Lie(False, 1, lambda stored: stored + b"\0", "lies in"),
+    "two frames": Lie(False, 1, lambda _: compress(bytes(ZEROS - 1)) + compress(b"\0"), "lies in"),
+    "skippable before": Lie(False, 1, lambda stored: SKIPPABLE + stored, "no magic number"),
+    "skippable behind": Lie(False, 1, lambda stored: stored + SKIPPABLE, "lies in"),
+    "wide frame": Lie(False, 1, lambda _: wide_frame(ZEROS), "a window of 16777216"),
+    "short frame": Lie(False, 1, lambda _: compress(bytes(ZEROS - 1)), "a zstd frame"),
+    "long frame": Lie(False, 1, lambda _: compress(bytes(ZEROS + 1)), "a zstd frame"),
+    "short sized frame": Lie(
+        False, 1, lambda _: compress(bytes(ZEROS - 1), sized=True), "is for 4999 bytes, not 5000"
+    ),
+    "other content": Lie(False, 1, lambda _: compress(b"x" * ZEROS), "does not match its result"),
+    "cut frame": Lie(False, 1, lambda stored: stored[:-1], "a zstd frame of"),
+    "wide patch": Lie(False, 2, lambda _: wide_frame(7538), "a window of 16777216"),
+    "other patch": Lie(False, 2, lambda _: compress(bytes(7538)), "does not match", False),
+    "bytes behind a patch": Lie(False, 2, lambda stored: stored + b"\0", "lies in"),
+}

@@ -1,0 +1,223 @@
+"""The records of the index (section 3 of docs/format.md) and how they are written."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from primitives import DTYPES, PIECE, DType, hash128, string, tensor_bytes, u64, varint
+
+
+class Kind(IntEnum):
+    SHARD = 0
+    STORED = 1
+    PATCH = 2
+    EMBEDDED = 3
+    REFERENCE = 4
+    EMPTY_DIRECTORY = 5
+
+
+class Coder:
+    """The same numbers name other coders in chunks of tensors and of side files."""
+
+    RAW = 0
+    IDENTICAL, PLANES = 1, 2
+    ZSTD, PATCH = 1, 2
+
+
+@dataclass
+class Base:
+    name: bytes
+    revision: bytes
+    identity: bytes
+
+
+@dataclass
+class BaseTensor:
+    base: int
+    name: bytes
+    dtype: DType
+    shape: tuple[int, ...]
+    fingerprint: bytes = b""
+    sample: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        return tensor_bytes(self.dtype, self.shape)
+
+
+@dataclass
+class BaseFile:
+    base: int
+    path: bytes
+    size: int
+    hash: bytes
+
+
+@dataclass
+class Tensor:
+    name: bytes
+    dtype: DType
+    shape: tuple[int, ...]
+    base_tensor: int | None = None  # predictor 1 where there is one
+
+    @property
+    def nbytes(self) -> int:
+        return tensor_bytes(self.dtype, self.shape)
+
+
+@dataclass
+class File:
+    path: bytes
+    kind: Kind
+    executable: bool = False
+    size: int = 0  # of stored, patch and embedded files
+    base_file: int = 0  # of patches and references
+    canonical: bool = False  # these three: of shards
+    header: bytes = b""
+    tensors: list[Tensor] = field(default_factory=list)
+    sha256: bytes = b""
+
+
+@dataclass
+class Chunk:
+    owner: Tensor | File | None  # None: the bundle
+    start: int  # first byte in the owner
+    length: int  # bytes that the chunk stands for
+    coder: int = 0
+    size: int = 0
+    prefix: tuple[int, int] = (0, 0)
+    stored_hash: int = 0
+    result_hash: bytes = b""
+
+    @property
+    def of_tensor(self) -> bool:
+        return isinstance(self.owner, Tensor)
+
+    @property
+    def has_prefix(self) -> bool:
+        return not self.of_tensor and self.coder == Coder.PATCH
+
+    @property
+    def tensor(self) -> Tensor:
+        """The owner of a chunk of a tensor."""
+        assert isinstance(self.owner, Tensor)
+        return self.owner
+
+    @property
+    def file(self) -> File:
+        """The owner of a chunk of a stored or patch file."""
+        assert isinstance(self.owner, File)
+        return self.owner
+
+
+@dataclass
+class Index:
+    single_file: bool = False
+    chunk_log2: int = 18
+    bases: list[Base] = field(default_factory=list)
+    base_tensors: list[BaseTensor] = field(default_factory=list)
+    base_files: list[BaseFile] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
+
+    def streams(self) -> Iterator[tuple[Tensor | File | None, int, int]]:
+        """What is cut into chunks, in their order: owner, bytes, bytes of a chunk."""
+        for file in self.files:
+            for tensor in file.tensors:
+                yield tensor, tensor.nbytes, tensor.dtype.unit << self.chunk_log2
+        yield None, sum(file.size for file in self.files if file.kind == Kind.EMBEDDED), PIECE
+        for file in self.files:
+            if file.kind in (Kind.STORED, Kind.PATCH):
+                yield file, file.size, PIECE
+
+    def chunk_count(self) -> int:
+        return sum(-(-size // piece) for _, size, piece in self.streams())
+
+    def empty_chunks(self) -> list[Chunk]:
+        return [
+            Chunk(owner, start, min(piece, size - start))
+            for owner, size, piece in self.streams()
+            for start in range(0, size, piece)
+        ]
+
+
+def base_identity(tensors: Iterable[BaseTensor]) -> bytes:
+    """The identity of a base of which `tensors` are used."""
+    ordered = sorted((tensor.name, tensor.fingerprint) for tensor in tensors)
+    return hash128(b"".join(u64(len(name)) + name + print_ for name, print_ in ordered))
+
+
+def encode_list(encoded: list[bytes]) -> bytes:
+    return varint(len(encoded)) + b"".join(encoded)
+
+
+def encode_kind(dtype: DType, shape: tuple[int, ...]) -> bytes:
+    dimensions = b"".join(varint(dimension) for dimension in shape)
+    return bytes([DTYPES.index(dtype), len(shape)]) + dimensions
+
+
+def encode_bases(bases: list[Base]) -> bytes:
+    return encode_list(
+        [string(base.name) + string(base.revision) + base.identity for base in bases]
+    )
+
+
+def encode_base_tensors(tensors: list[BaseTensor]) -> bytes:
+    records = [
+        varint(tensor.base) + string(tensor.name) + encode_kind(tensor.dtype, tensor.shape)
+        for tensor in tensors
+    ]
+    fingerprints = b"".join(tensor.fingerprint for tensor in tensors)
+    return encode_list(records) + fingerprints + b"".join(u64(tensor.sample) for tensor in tensors)
+
+
+def encode_base_files(files: list[BaseFile]) -> bytes:
+    return encode_list(
+        [varint(file.base) + string(file.path) + varint(file.size) + file.hash for file in files]
+    )
+
+
+def encode_tensor(tensor: Tensor) -> bytes:
+    predictor = b"\0" if tensor.base_tensor is None else b"\1" + varint(tensor.base_tensor)
+    return string(tensor.name) + encode_kind(tensor.dtype, tensor.shape) + predictor
+
+
+def encode_shard(file: File) -> bytes:
+    form = b"\0" if file.canonical else b"\1"
+    return form + string(file.header) + encode_list([encode_tensor(t) for t in file.tensors])
+
+
+def encode_file(file: File) -> bytes:
+    encoded = string(file.path) + bytes([file.kind | file.executable << 4])
+    if file.kind == Kind.SHARD:
+        encoded += encode_shard(file)
+    if file.kind in (Kind.STORED, Kind.PATCH, Kind.EMBEDDED):
+        encoded += varint(file.size)
+    if file.kind in (Kind.PATCH, Kind.REFERENCE):
+        encoded += varint(file.base_file)
+    return encoded
+
+
+def encode_chunks(chunks: list[Chunk]) -> bytes:
+    fields = [bytes(chunk.coder for chunk in chunks)]
+    fields += [varint(chunk.size) for chunk in chunks]
+    for chunk in chunks:
+        if chunk.has_prefix:
+            fields += [varint(number) for number in chunk.prefix]
+    fields += [u64(chunk.stored_hash) for chunk in chunks if chunk.size > 0]
+    fields += [chunk.result_hash for chunk in chunks]
+    return b"".join(fields)
+
+
+def encode_body(index: Index) -> bytes:
+    parts = [
+        bytes([index.single_file, index.chunk_log2]),
+        encode_bases(index.bases),
+        encode_base_tensors(index.base_tensors),
+        encode_base_files(index.base_files),
+        encode_list([]),
+        encode_list([encode_file(file) for file in index.files]),
+        encode_chunks(index.chunks),
+        b"".join(file.sha256 for file in index.files),
+    ]
+    return b"".join(parts)

@@ -1,0 +1,92 @@
+"""Numbers, frames and conversions by themselves."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from floats import convert
+from frames import decompress
+from lies import wide_frame
+from primitives import Cursor, DamagedError, varint
+from writer import compress
+
+FRAME = compress(b"word " * 100)
+WITH_ID = FRAME[:4] + bytes([FRAME[4] | 1]) + FRAME[5:6] + b"\1" + FRAME[6:]
+FRAMES = {
+    "good": (FRAME, 500, None),
+    "good with sizes": (compress(b"word " * 100, sized=True), 500, None),
+    "shorter": (FRAME, 499, "a zstd frame"),
+    "longer": (FRAME, 501, "a zstd frame"),
+    "behind": (FRAME + b"\0", 500, "lies in"),
+    "two frames": (FRAME + FRAME, 1000, "lies in"),
+    "skippable": (b"\x50\x2a\x4d\x18\0\0\0\0" + FRAME, 500, "no magic number"),
+    "window": (wide_frame(500), 500, "a window of 16777216 bytes"),
+    "dictionary id": (WITH_ID, 500, "dictionary id"),
+    "cut": (FRAME[:-1], 500, "a zstd frame of"),
+    "empty": (b"", 500, "no magic number"),
+    "huge": (FRAME, 2**62, "can't stand for"),
+}
+
+
+@pytest.mark.parametrize(("frame", "length", "message"), FRAMES.values(), ids=FRAMES.keys())
+def test_frames(frame: bytes, length: int, message: str | None) -> None:
+    if message is None:
+        assert decompress(frame, length) == b"word " * 100
+        return
+    with pytest.raises(DamagedError, match=message):
+        decompress(frame, length)
+
+
+@pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**32, 2**63, 2**64 - 1])
+def test_varint(value: int) -> None:
+    cursor = Cursor(varint(value), "it")
+    assert cursor.varint() == value
+    cursor.end()
+
+
+@pytest.mark.parametrize("spelling", [b"\x80\x00", b"\xff\x80\x00", b"\xff" * 9 + b"\x02"])
+def test_bad_varint(spelling: bytes) -> None:
+    with pytest.raises(DamagedError, match="bad varint"):
+        Cursor(spelling, "it").varint()
+
+
+CASTS = [
+    ("F32", "BF16", 0x7F800001, 0x7FC0),
+    ("F32", "BF16", 0xFFA1FFFF, 0xFFA1),
+    ("F32", "BF16", 0xFF80FFFF, 0xFFC0),
+    ("F32", "BF16", 0x3F808000, 0x3F80),
+    ("F32", "BF16", 0x3F818000, 0x3F82),
+    ("F32", "BF16", 0x3F808001, 0x3F81),
+    ("F32", "BF16", 0x7F7F8000, 0x7F80),
+    ("F32", "BF16", 0x00008001, 0x0001),
+    ("F32", "F16", 0x7F802000, 0x7C01),
+    ("F32", "F16", 0x7F801FFF, 0x7E00),
+    ("F32", "F16", 0xFF800001, 0xFE00),
+    ("F32", "F16", 0x477FEFFF, 0x7BFF),
+    ("F32", "F16", 0x477FF000, 0x7C00),
+    ("F32", "F16", 0x33000000, 0x0000),
+    ("F32", "F16", 0x33000001, 0x0001),
+    ("F32", "F16", 0x387FE000, 0x0400),
+    ("F16", "F32", 0x7C01, 0x7F802000),
+    ("F16", "F32", 0x8001, 0xB3800000),
+    ("F16", "BF16", 0xFC01, 0xFFC0),
+    ("F16", "BF16", 0xFC09, 0xFF81),
+    ("F16", "BF16", 0x3C04, 0x3F80),
+    ("BF16", "F16", 0x7F81, 0x7C08),
+    ("BF16", "F16", 0x4780, 0x7C00),
+    ("BF16", "F32", 0x7F81, 0x7F810000),
+]
+
+
+@pytest.mark.parametrize(("source", "target", "bits", "expected"), CASTS)
+def test_casts(source: str, target: str, bits: int, expected: int) -> None:
+    widths = {"F32": "<I", "F16": "<H", "BF16": "<H"}
+    data = convert(struct.pack(widths[source], bits), source, target)
+    assert hex(struct.unpack(widths[target], data)[0]) == hex(expected)
+
+
+@pytest.mark.parametrize("dtype", ["F16", "BF16"])
+def test_casts_to_f32_and_back_change_nothing(dtype: str) -> None:
+    values = np.arange(1 << 16, dtype="<u2").tobytes()
+    assert convert(convert(values, dtype, "F32"), "F32", dtype) == values

@@ -1,0 +1,186 @@
+"""The C++ program against the Python reader and writer.
+
+FINEDELTA_PROGRAM names the program; FINEDELTA_PAIRS a folder of real pairs, which are left out
+where it is not set.
+"""
+
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+import checkpoints
+import pairs
+from archive import open_archive
+from checkpoints import Maker, Pair, generate, noise, shard, tree, write_tree
+from finedelta_reader import check, unpack
+from lies import LIES, STORED_LIES, Change, Lie, resealed, with_stored
+from primitives import ArchiveError
+from records import Coder, encode_body
+from writer import Options, Writer, always, seal_body
+
+PROGRAM = os.environ.get("FINEDELTA_PROGRAM", "")
+PAIRS = os.environ.get("FINEDELTA_PAIRS", "")
+WRONG_BASE, DAMAGED = 12, 13
+NO_BASE = [Path("--no-base")]
+
+pytestmark = pytest.mark.skipif(
+    not PROGRAM, reason="FINEDELTA_PROGRAM does not name the program to test"
+)
+
+ALL_PAIRS = [*checkpoints.MAKERS, *(pairs.NAMES if PAIRS else [])]
+
+
+def pair_id(source: str | Maker) -> str:
+    return source if isinstance(source, str) else source.__name__
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pairs")
+
+
+@pytest.fixture(scope="module", params=ALL_PAIRS, ids=pair_id)
+def any_pair(request: pytest.FixtureRequest, scratch: Path) -> Pair:
+    """A generated pair or a real one."""
+    if isinstance(request.param, str):
+        return pairs.real_pair(request.param, Path(PAIRS), scratch)
+    return generate(request.param, scratch / request.param.__name__)
+
+
+def finedelta(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def finedelta_pack(pair: Pair, archive: Path) -> bytes:
+    bases = pair.bases or NO_BASE
+    done = finedelta("pack", *bases, pair.fine_tune, "-o", archive, "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    return archive.read_bytes()
+
+
+def finedelta_unpack(
+    pair: Pair, archive: bytes, folder: Path, *options: str
+) -> subprocess.CompletedProcess[str]:
+    (folder / "archive").write_bytes(archive)
+    bases = pair.bases or NO_BASE
+    return finedelta("unpack", *bases, folder / "archive", "-o", folder / "out", "-q", *options)
+
+
+def test_reader_unpacks_what_the_program_packs(any_pair: Pair, tmp_path: Path) -> None:
+    archive = finedelta_pack(any_pair, tmp_path / "archive")
+    unpack(any_pair.bases, archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(any_pair.fine_tune)
+
+
+def test_program_writes_what_the_specification_spells(any_pair: Pair, tmp_path: Path) -> None:
+    opened = check(finedelta_pack(any_pair, tmp_path / "archive"))
+    assert encode_body(opened.index) == opened.body
+    assert (opened.header.version, opened.header.oldest_reader) == (0, 0)
+    assert opened.index.chunk_log2 == 18
+
+
+def test_archives_are_safetensors_files(any_pair: Pair, tmp_path: Path) -> None:
+    finedelta_pack(any_pair, tmp_path / "archive")
+    with safe_open(tmp_path / "archive", "np") as opened:
+        names = ["finedelta.index", "finedelta.payload", "finedelta.side"]
+        assert sorted(opened.keys()) == names
+
+
+@pytest.mark.parametrize("chunk_log2", [12, 18])
+@pytest.mark.parametrize("canonical", [False, True])
+def test_program_unpacks_what_the_writer_packs(
+    any_pair: Pair, chunk_log2: int, canonical: bool, tmp_path: Path
+) -> None:
+    options = Options(chunk_log2=chunk_log2, canonical=canonical)
+    archive = Writer(any_pair.bases, any_pair.fine_tune, options).archive()
+    done = finedelta_unpack(any_pair, archive, tmp_path, "--sha256")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert tree(tmp_path / "out") == tree(any_pair.fine_tune)
+
+
+@pytest.mark.parametrize("coder", [Coder.RAW, Coder.IDENTICAL, Coder.PLANES])
+@pytest.mark.parametrize("make", checkpoints.MAKERS, ids=pair_id)
+def test_program_unpacks_every_coder(make: Maker, coder: int, tmp_path: Path) -> None:
+    pair = generate(make, tmp_path / "pair")
+    options = Options(tensor_coder=always(coder), sized_frames=True, name=b"org/name")
+    archive = Writer(pair.bases, pair.fine_tune, options).archive()
+    done = finedelta_unpack(pair, archive, tmp_path, "--sha256")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "out") == tree(pair.fine_tune)
+
+
+@pytest.mark.parametrize("change", [lie[0] for lie in LIES.values()], ids=LIES.keys())
+def test_program_rejects_lies(small: Pair, archive: bytes, change: Change, tmp_path: Path) -> None:
+    done = finedelta_unpack(small, resealed(archive, change), tmp_path, "--sha256")
+    assert done.returncode == DAMAGED, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lie", STORED_LIES.values(), ids=STORED_LIES.keys())
+def test_program_rejects_lies_in_stored_bytes(
+    small: Pair, archive: bytes, lie: Lie, tmp_path: Path
+) -> None:
+    done = finedelta_unpack(small, with_stored(archive, lie), tmp_path)
+    assert done.returncode == DAMAGED, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_program_rejects_flipped_bits(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    for bit in random.Random(1).sample(range(len(archive) * 8), 400):
+        damaged = bytearray(archive)
+        damaged[bit // 8] ^= 1 << bit % 8
+        done = finedelta_unpack(small, bytes(damaged), tmp_path)
+        assert done.returncode != 0 and done.returncode > 0, (bit, done.stderr)
+        assert not (tmp_path / "out").exists()
+
+
+def test_program_rejects_truncations(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    for length in [*range(0, len(archive), 37), len(archive) - 1]:
+        done = finedelta_unpack(small, archive[:length], tmp_path)
+        assert done.returncode == DAMAGED, (length, done.stderr)
+
+
+def rejects(small: Pair, archive: bytes, out: Path) -> bool:
+    try:
+        unpack(small.bases, archive, out)
+    except ArchiveError:
+        return True
+    return False
+
+
+def test_reader_and_program_agree(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    """Of archives that lie in one bit of the index, both take the same, to the same bytes."""
+    opened = open_archive(archive)
+    side = len(opened.header.encode()) + opened.header.payload
+    regions = archive[side - opened.header.payload : side], archive[side:][: opened.header.side]
+    for bit in random.Random(2).sample(range(len(opened.body) * 8), 600):
+        folder = tmp_path / str(bit)
+        folder.mkdir()
+        body = bytearray(opened.body)
+        body[bit // 8] ^= 1 << bit % 8
+        lie = seal_body(bytes(body), *regions)
+        done = finedelta_unpack(small, lie, folder, "--sha256")
+        assert (done.returncode != 0) == rejects(small, lie, folder / "reader"), (bit, done.stderr)
+        if done.returncode == 0:
+            assert tree(folder / "out") == tree(folder / "reader")
+
+
+def test_program_tells_a_wrong_base(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    wrong = {"a": ("F32", (8,), bytes(32)), "b": ("BF16", (16,), noise(32, 2))}
+    write_tree(tmp_path / "base", {"model.safetensors": shard(wrong)})
+    done = finedelta_unpack(Pair("wrong", [tmp_path / "base"], small.fine_tune), archive, tmp_path)
+    assert done.returncode == WRONG_BASE, done.stderr
+
+
+def test_program_tells_a_base_that_is_wrong_outside_the_sample(tmp_path: Path) -> None:
+    data = noise(100_000, 1)
+    for name, content in {"base": data, "wrong": b"x" + data[1:], "fine": data[::-1]}.items():
+        write_tree(tmp_path / name, {"m.safetensors": shard({"w": ("U8", (100_000,), content)})})
+    archive = finedelta_pack(Pair("", [tmp_path / "base"], tmp_path / "fine"), tmp_path / "packed")
+    wrong = Pair("", [tmp_path / "wrong"], tmp_path / "fine")
+    assert finedelta_unpack(wrong, archive, tmp_path).returncode == WRONG_BASE

@@ -1,0 +1,175 @@
+"""The Python reader against the Python writer: round trips, damage, lies and wrong bases."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import finedelta_reader
+from archive import HEADER_SIZE, open_archive
+from checkpoints import Pair, noise, shard, tree, write_tree
+from finedelta_reader import check, unpack
+from lies import LIES, STORED_LIES, Change, Lie, first_chunk, resealed, set_, with_stored
+from primitives import DamagedError, UnsupportedVersionError, WrongBaseError
+from records import Coder, Index, Kind, encode_body
+from writer import Options, Writer, always, seal_body
+
+OPTIONS = {
+    "smallest": Options(),
+    "raw": Options(tensor_coder=always(Coder.RAW)),
+    "identical": Options(tensor_coder=always(Coder.IDENTICAL)),
+    "planes": Options(tensor_coder=always(Coder.PLANES)),
+    "small chunks": Options(chunk_log2=12),
+    "large chunks": Options(chunk_log2=20),
+    "stored headers": Options(canonical=False),
+    "sized frames": Options(sized_frames=True),
+    "named": Options(name=b"org/name", revision=b"0123456789abcdef"),
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+def test_round_trip(pair: Pair, options: Options, tmp_path: Path) -> None:
+    archive = Writer(pair.bases, pair.fine_tune, options).archive()
+    unpack(list(reversed(pair.bases)), archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(pair.fine_tune)
+    opened = check(archive)
+    assert encode_body(opened.index) == opened.body
+
+
+def test_small_archive_has_every_kind_and_coder(archive: bytes) -> None:
+    index = open_archive(archive).index
+    assert {file.kind for file in index.files} == set(Kind)
+    assert {chunk.coder for chunk in index.chunks if chunk.of_tensor} == {0, 1, 2}
+    assert {chunk.coder for chunk in index.chunks if not chunk.of_tensor} == {0, 1, 2}
+
+
+def test_every_flipped_bit_is_rejected(archive: bytes) -> None:
+    for bit in range(len(archive) * 8):
+        damaged = bytearray(archive)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises((DamagedError, UnsupportedVersionError)):
+            check(bytes(damaged))
+
+
+def test_every_truncation_is_rejected(archive: bytes) -> None:
+    for length in range(len(archive)):
+        with pytest.raises(DamagedError):
+            check(archive[:length])
+
+
+def test_bytes_behind_the_archive_are_rejected(archive: bytes) -> None:
+    with pytest.raises(DamagedError, match="the file has"):
+        check(archive + b"\0")
+
+
+def test_changed_bodies_raise_nothing_else(archive: bytes) -> None:
+    """A liar's archive, every hash of the index in order, is read or rejected."""
+    opened = open_archive(archive)
+    side = HEADER_SIZE + opened.header.payload
+    regions = archive[HEADER_SIZE:side], archive[side : side + opened.header.side]
+    for bit in range(len(opened.body) * 8):
+        body = bytearray(opened.body)
+        body[bit // 8] ^= 1 << bit % 8
+        try:
+            check(seal_body(bytes(body), *regions))
+        except DamagedError:
+            continue
+
+
+def set_header(archive: bytes, **changes: int) -> bytes:
+    header = replace(open_archive(archive).header, **changes)
+    return header.encode() + archive[HEADER_SIZE:]
+
+
+def test_newer_version(archive: bytes) -> None:
+    with pytest.raises(UnsupportedVersionError, match="a reader of version 7"):
+        check(set_header(archive, version=9, oldest_reader=7))
+
+
+def test_newer_version_that_this_reader_still_reads(archive: bytes) -> None:
+    assert check(set_header(archive, version=3)).header.version == 3
+
+
+def test_other_spelling_of_the_header(archive: bytes) -> None:
+    spaced = archive[:HEADER_SIZE].replace(b'},"finedelta.side', b'} ,"finedelta.side')
+    with pytest.raises(DamagedError, match="only spelling"):
+        check(spaced[:HEADER_SIZE] + archive[HEADER_SIZE:])
+
+
+@pytest.mark.parametrize(("change", "message"), LIES.values(), ids=LIES.keys())
+def test_lies_are_rejected(archive: bytes, change: Change, message: str) -> None:
+    with pytest.raises(DamagedError, match=message):
+        check(resealed(archive, change))
+
+
+@pytest.mark.parametrize("lie", STORED_LIES.values(), ids=STORED_LIES.keys())
+def test_lies_in_stored_bytes_are_rejected(
+    small: Pair, archive: bytes, lie: Lie, tmp_path: Path
+) -> None:
+    with pytest.raises(DamagedError, match=lie.message):
+        unpack(small.bases, with_stored(archive, lie), tmp_path / "out")
+    if lie.seen_without_base:
+        with pytest.raises(DamagedError, match=lie.message):
+            check(with_stored(archive, lie))
+
+
+def test_tables_are_rejected() -> None:
+    empty = encode_body(Index())
+    assert empty == bytes([0, 18, 0, 0, 0, 0, 0])
+    with pytest.raises(DamagedError, match="has tables"):
+        check(seal_body(bytes([0, 18, 0, 0, 0, 1, 0]), b"", b""))
+
+
+def test_wrong_base_is_found_by_its_sample(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    wrong = {"a": ("F32", (8,), bytes(32)), "b": ("BF16", (16,), noise(32, 2))}
+    write_tree(tmp_path / "base", {"model.safetensors": shard(wrong)})
+    with pytest.raises(WrongBaseError, match="the base tensor 'a' differs"):
+        unpack([tmp_path / "base"], archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_base_outside_the_sample(tmp_path: Path) -> None:
+    data = noise(100_000, 1)
+    for name, content in {"base": data, "wrong": b"x" + data[1:], "fine": data[::-1]}.items():
+        write_tree(tmp_path / name, {"m.safetensors": shard({"w": ("U8", (100_000,), content)})})
+    options = Options(tensor_coder=always(Coder.PLANES))
+    archive = Writer([tmp_path / "base"], tmp_path / "fine", options).archive()
+    with pytest.raises(WrongBaseError, match="the base tensor 'w' differs: tensor 'w' does not"):
+        unpack([tmp_path / "wrong"], archive, tmp_path / "out")
+
+
+def test_missing_bases(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    with pytest.raises(WrongBaseError, match="no base has the tensor 'a'"):
+        unpack([], archive, tmp_path / "out")
+    (tmp_path / "base").mkdir()
+    model = (small.bases[0] / "model.safetensors").read_bytes()
+    (tmp_path / "base" / "model.safetensors").write_bytes(model)
+    with pytest.raises(WrongBaseError, match="the base file 'merges.txt' is missing"):
+        unpack([tmp_path / "base"], archive, tmp_path / "out")
+    (tmp_path / "base" / "merges.txt").write_bytes(b"other")
+    with pytest.raises(WrongBaseError, match="the base file 'merges.txt' differs"):
+        unpack([tmp_path / "base"], archive, tmp_path / "out")
+
+
+def test_result_hash_of_a_right_base_is_damage(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    lie = set_(lambda index: first_chunk(index, True, Coder.IDENTICAL), result_hash=bytes(16))
+    with pytest.raises(DamagedError, match="tensor 'b' does not match its result hash"):
+        unpack(small.bases, resealed(archive, lie), tmp_path / "out")
+
+
+def run_reader(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, finedelta_reader.__file__, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_command_line(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(archive)
+    assert run_reader("check", tmp_path / "archive").returncode == 0
+    done = run_reader("unpack", *small.bases, tmp_path / "archive", tmp_path / "out")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert tree(tmp_path / "out") == tree(small.fine_tune)
+    done = run_reader("unpack", tmp_path / "archive", tmp_path / "other")
+    assert done.returncode == 1
+    assert done.stderr == "WrongBaseError: no base has the tensor 'a'\n"

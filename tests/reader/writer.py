@@ -1,0 +1,294 @@
+"""A naive writer of finedelta archives, written from docs/format.md alone, to test readers with.
+
+It stores what is easy to store and compresses little; it reads everything into memory.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import zstandard
+
+from archive import Header
+from bases import fingerprint, sample
+from coders import CONSTANT_PLANE, RAW_PLANE, ZSTD_PLANE, predict
+from primitives import DamagedError, hash64, hash128, string, u64
+from records import (
+    Base,
+    BaseFile,
+    BaseTensor,
+    Chunk,
+    Coder,
+    File,
+    Index,
+    Kind,
+    Tensor,
+    base_identity,
+    encode_body,
+)
+from safetensors_header import ShardHeader, TensorPlace, canonical_header, parse_shard
+
+EMBEDDED_BELOW = 4096  # larger side files are stored apart, or patched
+LONGEST_PREFIX = 4 << 20
+
+CoderChoice = Callable[[Chunk, bytes, bytes], int]  # of chunk, result and prediction
+
+
+def smallest_coder(chunk: Chunk, result: bytes, prediction: bytes) -> int:
+    if result == prediction:
+        return Coder.IDENTICAL
+    planes = encode_planes(result, prediction, chunk.tensor.dtype.unit)
+    return Coder.PLANES if len(planes) < len(result) else Coder.RAW
+
+
+def always(coder: int) -> CoderChoice:
+    """`coder` wherever it can be used."""
+
+    def choose(_: Chunk, result: bytes, prediction: bytes) -> int:
+        return Coder.RAW if coder == Coder.IDENTICAL and result != prediction else coder
+
+    return choose
+
+
+@dataclass
+class Options:
+    chunk_log2: int = 18
+    tensor_coder: CoderChoice = smallest_coder
+    canonical: bool = True  # headers where they are in canonical form
+    name: bytes = b""  # of the first base
+    revision: bytes = b""
+    sized_frames: bool = False  # of side files
+
+
+@dataclass
+class Source:
+    """A checkpoint in memory."""
+
+    single_file: bool
+    contents: dict[bytes, bytes] = field(default_factory=dict)
+    empty_directories: list[bytes] = field(default_factory=list)
+    executable: dict[bytes, bool] = field(default_factory=dict)
+    shards: dict[bytes, ShardHeader] = field(default_factory=dict)
+
+
+@dataclass
+class Match:
+    """A base tensor that a tensor may be predicted from."""
+
+    base: int
+    path: bytes  # of the shard
+    place: TensorPlace
+    data: bytes
+
+
+def compress(data: bytes, prefix: bytes = b"", sized: bool = False) -> bytes:
+    """A frame; where it is `sized`, one with content size, checksum and a single segment."""
+    dictionary = None
+    if prefix:
+        kind = zstandard.DICT_TYPE_RAWCONTENT
+        dictionary = zstandard.ZstdCompressionDict(prefix, dict_type=kind)
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        3, window_log=23, write_checksum=sized, write_content_size=sized
+    )
+    compressor = zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
+    if sized:
+        return compressor.compress(data)
+    stream = compressor.compressobj()
+    return stream.compress(data) + stream.flush()
+
+
+def encode_plane(plane: bytes) -> bytes:
+    if plane == plane[:1] * len(plane):
+        return bytes([CONSTANT_PLANE]) + plane[:1]
+    compressed = bytes([ZSTD_PLANE]) + string(compress(plane))
+    return compressed if len(compressed) <= len(plane) else bytes([RAW_PLANE]) + plane
+
+
+def encode_planes(result: bytes, prediction: bytes, width: int) -> bytes:
+    difference = np.frombuffer(result, np.uint8) ^ np.frombuffer(prediction, np.uint8)
+    planes = difference.reshape(-1, width).T
+    return b"".join(encode_plane(plane.tobytes()) for plane in planes)
+
+
+def read_checkpoint(root: Path) -> Source:
+    source = Source(single_file=root.is_file())
+    paths = [root] if source.single_file else sorted(root.rglob("*"))
+    for path in paths:
+        name = os.fsencode(path.name if source.single_file else path.relative_to(root))
+        if path.is_dir():
+            if not any(path.iterdir()):
+                source.empty_directories.append(name)
+            continue
+        source.contents[name] = path.read_bytes()
+        source.executable[name] = bool(path.stat().st_mode & stat.S_IXUSR)
+        if name.endswith(b".safetensors"):
+            # Where it is no shard after all, it is a side file.
+            with contextlib.suppress(DamagedError):
+                source.shards[name] = parse_shard(source.contents[name])
+    return source
+
+
+class Writer:
+    def __init__(self, bases: Sequence[Path], fine_tune: Path, options: Options) -> None:
+        self._options = options
+        self._bases = [read_checkpoint(base) for base in bases]
+        self._source = read_checkpoint(fine_tune)
+        self._index = Index(self._source.single_file, options.chunk_log2)
+        self._base_tensors: list[Match] = []
+        self._data: dict[int, bytes] = {}  # of owners of chunks by their id()
+
+    def archive(self) -> bytes:
+        index = self._index
+        index.files = [self._file(path) for path in self._source.contents]
+        index.files += [File(path, Kind.EMPTY_DIRECTORY) for path in self._source.empty_directories]
+        index.files.sort(key=lambda file: file.path)
+        index.bases = [self._base(number) for number in range(len(self._bases))]
+        embedded = (file for file in index.files if file.kind == Kind.EMBEDDED)
+        self._data[id(None)] = b"".join(self._source.contents[file.path] for file in embedded)
+        index.chunks = index.empty_chunks()
+        stored = [self._encode(chunk) for chunk in index.chunks]
+        of_tensors = sum(chunk.size for chunk in index.chunks if chunk.of_tensor)
+        regions = b"".join(stored)
+        return seal(index, regions[:of_tensors], regions[of_tensors:])
+
+    def _base(self, number: int) -> Base:
+        used = [tensor for tensor in self._index.base_tensors if tensor.base == number]
+        first = number == 0
+        name = self._options.name if first else b""
+        return Base(name, self._options.revision if first else b"", base_identity(used))
+
+    def _file(self, path: bytes) -> File:
+        content = self._source.contents[path]
+        if path in self._source.shards:
+            file = self._shard(path, content)
+        else:
+            file = self._side_file(path, content)
+        file.executable = self._source.executable[path]
+        file.sha256 = hashlib.sha256(content).digest()
+        return file
+
+    def _shard(self, path: bytes, content: bytes) -> File:
+        header = self._source.shards[path]
+        file = File(path, Kind.SHARD)
+        file.canonical = self._options.canonical and header.text == canonical_header(
+            header.metadata, header.tensors
+        )
+        file.header = header.metadata if file.canonical else header.text
+        for place in header.tensors:
+            tensor = Tensor(place.name, place.dtype, place.shape, self._base_tensor(place))
+            self._data[id(tensor)] = content[place.begin : place.end]
+            file.tensors.append(tensor)
+        return file
+
+    def _side_file(self, path: bytes, content: bytes) -> File:
+        small = len(content) < EMBEDDED_BELOW
+        number = self._base_with(path)
+        if number is not None and self._bases[number].contents[path] == content:
+            return File(path, Kind.REFERENCE, base_file=self._base_file(number, path))
+        file = File(path, Kind.EMBEDDED if small else Kind.STORED, size=len(content))
+        if number is not None and not small:
+            file.kind, file.base_file = Kind.PATCH, self._base_file(number, path)
+        self._data[id(file)] = content
+        return file
+
+    def _base_with(self, path: bytes) -> int | None:
+        """The first base with a side file of that path."""
+        for number, base in enumerate(self._bases):
+            if path in base.contents and path not in base.shards:
+                return number
+        return None
+
+    def _base_file(self, number: int, path: bytes) -> int:
+        content = self._bases[number].contents[path]
+        self._index.base_files.append(BaseFile(number, path, len(content), hash128(content)))
+        return len(self._index.base_files) - 1
+
+    def _base_tensor(self, place: TensorPlace) -> int | None:
+        match = self._match(place)
+        if match is None:
+            return None
+        for number, known in enumerate(self._base_tensors):
+            if known == match:
+                return number
+        self._base_tensors.append(match)
+        record = BaseTensor(match.base, match.place.name, match.place.dtype, match.place.shape)
+        record.fingerprint = fingerprint(record.dtype, record.shape, match.data)
+        record.sample = sample(match.data)
+        self._index.base_tensors.append(record)
+        return len(self._base_tensors) - 1
+
+    def _match(self, place: TensorPlace) -> Match | None:
+        for number, base in enumerate(self._bases):
+            for path, shard in base.shards.items():
+                for candidate in shard.tensors:
+                    if candidate.name == place.name and fits(place, candidate):
+                        data = base.contents[path][candidate.begin : candidate.end]
+                        return Match(number, path, candidate, data)
+        return None
+
+    def _encode(self, chunk: Chunk) -> bytes:
+        """Fills in the chunk's record; the stored bytes."""
+        result = self._data[id(chunk.owner)][chunk.start : chunk.start + chunk.length]
+        if chunk.of_tensor:
+            stored = self._encode_tensor(chunk, result)
+        else:
+            stored = self._encode_side(chunk, result)
+        chunk.size = len(stored)
+        chunk.stored_hash = hash64(stored) if stored else 0
+        chunk.result_hash = hash128(result)
+        return stored
+
+    def _encode_tensor(self, chunk: Chunk, result: bytes) -> bytes:
+        prediction = bytes(chunk.length)
+        if chunk.tensor.base_tensor is not None:
+            match = self._base_tensors[chunk.tensor.base_tensor]
+            prediction = predict(chunk, match.place.dtype, match.data)
+        chunk.coder = self._options.tensor_coder(chunk, result, prediction)
+        if chunk.coder == Coder.RAW:
+            return result
+        if chunk.coder == Coder.IDENTICAL:
+            return b""
+        return encode_planes(result, prediction, chunk.tensor.dtype.unit)
+
+    def _encode_side(self, chunk: Chunk, result: bytes) -> bytes:
+        sized = self._options.sized_frames
+        candidates = [(result, Coder.RAW), (compress(result, sized=sized), Coder.ZSTD)]
+        if chunk.owner is not None and chunk.file.kind == Kind.PATCH:
+            base = self._index.base_files[chunk.file.base_file]
+            content = self._bases[base.base].contents[base.path]
+            start = min(max(0, chunk.start - LONGEST_PREFIX // 2), len(content))
+            prefix = content[start : start + LONGEST_PREFIX]
+            chunk.prefix = (start, len(prefix))
+            candidates.append((compress(result, prefix, sized), Coder.PATCH))
+        stored, chunk.coder = min(candidates, key=lambda candidate: len(candidate[0]))
+        return stored
+
+
+def fits(tensor: TensorPlace, base: TensorPlace) -> bool:
+    """Whether section 4 lets `base` predict `tensor`."""
+    same_rows = len(tensor.shape) == len(base.shape) and tensor.shape[1:] == base.shape[1:]
+    casts = tensor.dtype.converts and base.dtype.converts
+    return same_rows and (tensor.dtype == base.dtype or casts)
+
+
+def seal_body(body: bytes, payload: bytes, side: bytes) -> bytes:
+    """The archive around the body of an index."""
+    rest = u64(len(body)) + compress(body)
+    index = hash128(rest) + rest
+    header = Header(0, 0, len(payload), len(side), len(index))
+    return header.encode() + payload + side + index
+
+
+def seal(index: Index, payload: bytes, side: bytes) -> bytes:
+    return seal_body(encode_body(index), payload, side)
+
+
+def write_archive(
+    bases: Sequence[Path], fine_tune: Path, archive: Path, options: Options | None = None
+) -> None:
+    archive.write_bytes(Writer(bases, fine_tune, options or Options()).archive())

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs the Python tests of the given folders. FINEDELTA_PROGRAM names the program under test,
+# FINEDELTA_PAIRS the folder of real model pairs.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+python=$root/build/venv/bin/python
+if [[ ! -x $python ]]; then
+  echo "The Python tests need $root/build/venv: run scripts/setup.sh test" >&2
+  exit 1
+fi
+if [[ ! -x ${FINEDELTA_PROGRAM:-} ]]; then
+  echo "FINEDELTA_PROGRAM must name the program to test; it is '${FINEDELTA_PROGRAM:-}'" >&2
+  exit 1
+fi
+
+# The clone is not to be written to: no caches, no .pyc files.
+export PYTHONDONTWRITEBYTECODE=1
+exec "$python" -m pytest -q -p no:cacheprovider --rootdir "$root/tests" "$@"

@@ -1,0 +1,14 @@
+#include "finedelta/version.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace finedelta {
+namespace {
+
+TEST(Version, HasThreeNumbers) {
+  EXPECT_THAT(std::string(version()), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+}
+
+}  // namespace
+}  // namespace finedelta
