@@ -78,8 +78,8 @@ std::string head(const ArchiveSummary& summary, std::string_view archive) {
       fmt::format("archive   {}, format version {}\n", escaped(archive), summary.format_version);
   if (summary.bases.empty()) result += "base      none\n";
   for (size_t base = 0; base < summary.bases.size(); ++base) {
-    const std::string label = summary.bases.size() == 1 ? "base" : fmt::format("base {}", base + 1);
-    result += fmt::format("{:<9} {}\n", label, base_line(summary.bases[base]));
+    result += fmt::format("{:<9} {}\n", base_label(base, summary.bases.size()),
+                          base_line(summary.bases[base]));
   }
   result += fmt::format("original  {}, of which {} weights\n", size_text(summary.original_bytes),
                         size_text(summary.weight_bytes));

@@ -40,7 +40,8 @@ std::string json(const Plan& plan, const Session& session) {
 std::string text(const Plan& plan) {
   std::string result;
   for (size_t base = 0; base < plan.bases.size(); ++base) {
-    result += fmt::format("base {}     {}\n", base + 1, escaped(plan.bases[base]));
+    result +=
+        fmt::format("{:<10} {}\n", base_label(base, plan.bases.size()), escaped(plan.bases[base]));
   }
   result += fmt::format("input      {}, of which {} weights\n", size_text(plan.input_bytes),
                         size_text(plan.weight_bytes));

@@ -26,10 +26,9 @@ std::string closing_line(const VerifyReport& report, std::string_view archive) {
         in_quotes(archive), count_text(report.files, "file"), size_text(report.bytes));
   }
   return fmt::format(
-      "verified {}; the hashes of all {} in {} ({}) checked, but not the rebuild: "
-      "'finedelta verify {} --base BASE' checks it",
-      in_quotes(archive), size_text(report.archive_bytes), "the archive",
-      count_text(report.chunks, "chunk"), escaped(archive));
+      "verified {}; all {} ({}) are as they were written; that a base gives the files back was not "
+      "checked: add --base BASE",
+      in_quotes(archive), size_text(report.archive_bytes), count_text(report.chunks, "chunk"));
 }
 
 std::string json(const VerifyReport& report, std::string_view archive, const Session& session) {

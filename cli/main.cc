@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <exception>
+#include <new>
 
 #include "json.h"
 #include "parse.h"
@@ -24,13 +26,14 @@ int print_output(std::string_view text) {
   const int error_number = write_all(STDOUT_FILENO, text);
   if (error_number == 0) return 0;
   if (error_number == EPIPE) die_by_closed_pipe();
-  print_error(fmt::format("cannot write to standard output: {}", std::strerror(error_number)));
+  print_error(fmt::format("cannot write to standard output: {}", std::strerror(error_number)),
+              true);
   return static_cast<int>(ErrorCode::kFailure);
 }
 
 int report_error(const Error& error, bool json) {
   const int code = exit_code(error.code);
-  print_error(error.message);
+  print_error(error.message, json);
   if (json) (void)write_all(STDOUT_FILENO, error_json(code, error.message) + "\n");
   return code;
 }
@@ -61,9 +64,9 @@ int main(int argc, char** argv) {
   try {
     return finedelta::cli::run(argc, argv);
   } catch (const std::bad_alloc&) {
-    finedelta::cli::print_error("out of memory");
+    finedelta::cli::print_error("out of memory", true);
   } catch (const std::exception& error) {
-    finedelta::cli::print_error(error.what());
+    finedelta::cli::print_error(error.what(), true);
   }
   return static_cast<int>(finedelta::ErrorCode::kFailure);
 }

@@ -19,20 +19,21 @@ std::string_view environment(const char* name) {
 bool on_terminal() { return isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"; }
 
 // https://no-color.org: any value but the empty one switches colour off.
-bool with_colour(const std::string_view no_colour) { return no_colour.empty() && on_terminal(); }
+bool with_colour() { return environment("NO_COLOR").empty() && on_terminal(); }
 
 // One line on standard error: "LABEL: TEXT". What can't be told there can't be told at all, so a
 // failure to write is let be.
 void print_labelled(std::string_view label, std::string_view colour, std::string_view text) {
-  const std::string shown = with_colour(environment("NO_COLOR"))
-                                ? fmt::format("\x1b[{}m{}:\x1b[0m", colour, label)
-                                : fmt::format("{}:", label);
+  const std::string shown =
+      colour.empty() ? fmt::format("{}:", label) : fmt::format("\x1b[{}m{}:\x1b[0m", colour, label);
   (void)write_all(STDERR_FILENO, fmt::format("{} {}\n", shown, escaped(text)));
 }
 
 }  // namespace
 
-void print_error(std::string_view message) { print_labelled("finedelta", "1;31", message); }
+void print_error(std::string_view message, bool plain) {
+  print_labelled("finedelta", plain || !with_colour() ? "" : "1;31", message);
+}
 
 Session::Session(const Arguments& arguments, const Cancellation& cancellation)
     : arguments_(arguments),
@@ -63,7 +64,7 @@ void Session::note(std::string_view text) {
   notes_.emplace_back(text);
   if (arguments_.quiet) return;
   if (line_.has_value()) line_->clear();
-  print_labelled("note", "33", text);
+  print_labelled("note", arguments_.json || !with_colour() ? "" : "33", text);
 }
 
 void Session::close(std::string_view closing) {

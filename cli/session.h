@@ -44,8 +44,8 @@ class Session {
   std::vector<std::string> notes_;
 };
 
-// "finedelta: MESSAGE" on standard error.
-void print_error(std::string_view message);
+// "finedelta: MESSAGE" on standard error; `plain`: without colour even on a terminal.
+void print_error(std::string_view message, bool plain);
 
 }  // namespace finedelta::cli
 

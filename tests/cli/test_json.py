@@ -1,0 +1,149 @@
+"""The objects of --json have the keys that docs/json.md lists, in its order."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "json.md"
+
+
+def documented_keys():
+    keys = {}
+    section = None
+    for line in DOCUMENT.read_text().splitlines():
+        if heading := re.fullmatch(r"##+ (.+)", line):
+            section = keys.setdefault(heading[1], [])
+        elif row := re.match(r"\| `(\w+)` \|", line):
+            section.append(row[1])
+    return keys
+
+
+KEYS = documented_keys()
+
+
+def report(run, *words):
+    outcome = run(*words, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.endswith("}\n") and outcome.out.count("\n") == 1
+    return json.loads(outcome.out)
+
+
+def check(report, section):
+    assert list(report) == KEYS[section]
+
+
+def without(report, *keys):
+    return {key: value for key, value in report.items() if key not in keys}
+
+
+def file_bytes(folder):
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def test_every_section_is_documented():
+    assert list(KEYS) == [
+        "error", "error: error", "pack", "unpack", "verify", "inspect", "inspect: bases[]",
+        "inspect: files[]", "inspect: tensors[]", "inspect: tensors[].coders[]", "plan",
+        "plan: tensors[]", "extract"]
+
+
+def test_pack(run, pair, tmp_path):
+    result = report(run, "pack", "base", "tune", "-o", "x.fd")
+    check(result, "pack")
+    size = (tmp_path / "x.fd").stat().st_size
+    total = file_bytes(pair[1])
+    assert result.pop("seconds") >= 0
+    assert result.pop("ratio") == pytest.approx(total / size)
+    assert result == {
+        "archive": "x.fd", "files": 3, "input_bytes": total, "weight_bytes": 2 * (8192 + 64),
+        "archive_bytes": size, "tensors": 2, "matched_tensors": 2, "bases": 1, "notes": []}
+
+
+def test_unpack(run, pair, archive):
+    result = report(run, "unpack", "base", "tune.fd", "-o", "out")
+    check(result, "unpack")
+    assert without(result, "seconds", "bases") == {
+        "output": "out", "files": 3, "bytes": file_bytes(pair[1]), "sha256_checked": False,
+        "notes": []}
+    assert len(result["bases"]) == 1
+    result = report(run, "unpack", "base", "tune.fd", "-o", "out2", "--sha256")
+    assert result["sha256_checked"] is True
+
+
+def test_verify(run, pair, archive):
+    result = report(run, "verify", "tune.fd")
+    check(result, "verify")
+    assert result["chunks"] >= 1
+    assert without(result, "seconds", "chunks") == {
+        "archive": "tune.fd", "archive_bytes": archive.stat().st_size, "rebuilt": False,
+        "files": 0, "bytes": 0, "bases": [], "notes": []}
+    result = report(run, "verify", "tune.fd", "--base", "base")
+    check(result, "verify")
+    assert (result["rebuilt"], result["files"], result["bytes"]) == (True, 3, file_bytes(pair[1]))
+
+
+def test_inspect(run, pair, archive):
+    result = report(run, "inspect", "tune.fd")
+    check(result, "inspect")
+    for part in ("bases", "files", "tensors"):
+        for item in result[part]:
+            check(item, f"inspect: {part}[]")
+    for tensor in result["tensors"]:
+        for use in tensor["coders"]:
+            check(use, "inspect: tensors[].coders[]")
+    assert result["archive_bytes"] == archive.stat().st_size
+    assert result["original_bytes"] == file_bytes(pair[1])
+    assert [file["path"] for file in result["files"]] == [
+        "config.json", "model.safetensors", "notes/training.txt"]
+    assert [(base["name"], base["revision"]) for base in result["bases"]] == [(None, None)]
+    weight, bias = result["tensors"]
+    assert (weight["name"], weight["dtype"], weight["shape"]) == ("weight", "BF16", [128, 64])
+    assert (bias["name"], bias["match"], bias["base_tensor"], bias["base"]) == (
+        "bias", "same", "bias", 0)
+    assert weight["bits_per_weight"] == pytest.approx(weight["stored_bytes"] * 8 / 8192)
+
+
+def test_inspect_without_a_base(run, pair):
+    report(run, "pack", "--no-base", "tune", "-o", "alone.fd")
+    result = report(run, "inspect", "alone.fd")
+    assert result["bases"] == []
+    assert [(tensor["base_tensor"], tensor["base"]) for tensor in result["tensors"]] == [
+        (None, None)] * 2
+
+
+def test_plan(run, pair, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    result = report(run, "plan", "base", "tune")
+    check(result, "plan")
+    for tensor in result["tensors"]:
+        check(tensor, "plan: tensors[]")
+    assert [(tensor["name"], tensor["match"]) for tensor in result["tensors"]] == [
+        ("weight", "same"), ("bias", "same")]
+    assert result["input_bytes"] == file_bytes(pair[1])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_extract(run, pair, archive):
+    result = report(run, "extract", "base", "tune.fd", "weight[0:2]", "-o", "x.safetensors")
+    check(result, "extract")
+    assert (result["output"], result["tensors"], result["bytes"]) == ("x.safetensors", 1, 256)
+
+
+def test_quiet_keeps_the_object(run, pair):
+    check(report(run, "pack", "-q", "base", "tune", "-o", "x.fd"), "pack")
+
+
+def test_error(run, pair):
+    outcome = run("pack", "--json", "missing", "tune", "-o", "x.fd")
+    result = json.loads(outcome.out)
+    check(result, "error")
+    check(result["error"], "error: error")
+    assert (outcome.code, result["error"]["code"]) == (1, 1)
+    assert outcome.err == f"finedelta: {result['error']['message']}\n"
+
+
+def test_names_that_are_not_utf8(run, pair):
+    outcome = run("pack", "--json", "base", b"tune\xff", "-o", "x.fd")
+    assert (outcome.code, json.loads(outcome.out)["error"]["code"]) == (1, 1)
