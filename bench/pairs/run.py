@@ -8,7 +8,6 @@ folder of pairs. Every rebuilt file is compared by SHA-256; a difference ends th
 medians of three runs of the whole process, with one thread, files in the page cache.
 """
 
-import hashlib
 import os
 import shutil
 import statistics
@@ -19,7 +18,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pair_list import NAMES, Pair, real_pair, wheel_pair
+from pair_list import NAMES, Pair, real_pair, tree, wheel_pair
 
 RUNS = 3
 
@@ -41,21 +40,6 @@ def timed(step: Step, peak_memory: str, *command: object) -> None:
     if done.returncode != 0:
         sys.exit(f"{command} failed: {done.stderr}")
     step.peak_kib = max(step.peak_kib, int(done.stderr.split()[-1]))
-
-
-def tree(root: Path) -> dict[str, object]:
-    """Everything that unpack promises to give back, by path."""
-    if root.is_file():
-        return {"": hashlib.sha256(root.read_bytes()).hexdigest()}
-    found: dict[str, object] = {}
-    for path in sorted(root.rglob("*")):
-        name = str(path.relative_to(root))
-        if path.is_dir():
-            found[name] = "directory"
-        else:
-            executable = bool(path.stat().st_mode & 0o100)
-            found[name] = (hashlib.sha256(path.read_bytes()).hexdigest(), executable)
-    return found
 
 
 def total_bytes(root: Path) -> int:
