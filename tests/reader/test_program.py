@@ -24,7 +24,7 @@ from writer import Options, Writer, always, seal_body
 
 PROGRAM = os.environ.get("FINEDELTA_PROGRAM", "")
 PAIRS = os.environ.get("FINEDELTA_PAIRS", "")
-FAILURE, WRONG_BASE, DAMAGED = 1, 12, 13  # exit codes
+USAGE, WRONG_BASE, DAMAGED = 2, 12, 13  # exit codes
 NO_BASE = [Path("--no-base")]
 
 pytestmark = pytest.mark.skipif(
@@ -138,7 +138,7 @@ def test_program_rejects_flipped_bits(small: Pair, archive: bytes, tmp_path: Pat
         damaged[bit // 8] ^= 1 << bit % 8
         done = finedelta_unpack(small, bytes(damaged), tmp_path)
         # A damaged number may tell of a newer version.
-        codes = (FAILURE, DAMAGED) if bit < 8 * HEADER_SIZE else (DAMAGED,)
+        codes = (USAGE, DAMAGED) if bit < 8 * HEADER_SIZE else (DAMAGED,)
         assert done.returncode in codes, (bit, done.stderr)
         assert not (tmp_path / "out").exists()
 
