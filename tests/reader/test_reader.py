@@ -166,6 +166,16 @@ def test_right_base_is_found_among_lookalikes(tmp_path: Path) -> None:
     assert tree(tmp_path / "out") == tree(pair.fine_tune)
 
 
+def test_worked_example_of_the_specification(tmp_path: Path) -> None:
+    example = Path(__file__).parents[1] / "golden" / "example"
+    archive = (example / "example.fd").read_bytes()
+    unpack([example / "base.safetensors"], archive, tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == (example / "fine-tune.safetensors").read_bytes()
+    opened = check(archive)
+    assert (len(archive), len(opened.body)) == (757, 163)
+    assert encode_body(opened.index) == opened.body
+
+
 def run_reader(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, finedelta_reader.__file__, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
