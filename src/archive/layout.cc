@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -77,11 +78,12 @@ std::optional<uint64_t> oldest_reader(std::string_view header) {
 }
 
 bool starts_as_archive(std::string_view slot) {
-  return slot.size() == kHeaderSlot && slot.substr(kLengthSize).starts_with(kStart);
+  return slot.size() > kLengthSize && slot.substr(kLengthSize).starts_with(kStart);
 }
 
+// Less than a whole slot where the file ends within it.
 Result<std::string> read_slot(const InputFile& file) {
-  std::string slot(kHeaderSlot, '\0');
+  std::string slot(std::min(kHeaderSlot, file.size()), '\0');
   FINEDELTA_CHECK(file.read(0, std::as_writable_bytes(std::span(slot))));
   return slot;
 }
@@ -94,7 +96,6 @@ std::string encode_layout(const Layout& layout) {
 }
 
 bool looks_like_archive(const InputFile& file) {
-  if (file.size() < kHeaderSlot) return false;
   const auto slot = read_slot(file);
   return slot && starts_as_archive(*slot);
 }
@@ -104,6 +105,9 @@ Result<Layout> read_layout(const InputFile& file) {
     return fail(ErrorCode::kUsage, "{} is not a finedelta archive", quote(file.path()));
   }
   FINEDELTA_ASSIGN(const std::string slot, read_slot(file));
+  if (slot.size() < kHeaderSlot) {
+    return fail(ErrorCode::kDamaged, "{} ends within the archive's header", quote(file.path()));
+  }
   const auto version = oldest_reader(slot);
   if (version && *version > kFormatVersion) {
     return fail(ErrorCode::kUsage,
