@@ -16,4 +16,5 @@ fi
 
 # The clone is not to be written to: no caches, no .pyc files.
 export PYTHONDONTWRITEBYTECODE=1
+cd "$root"
 exec "$python" -m pytest -q -p no:cacheprovider --rootdir "$root/tests" "$@"

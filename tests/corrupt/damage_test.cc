@@ -35,7 +35,8 @@ class DamageTest : public testing::Test {
   }
 
   std::string not_an_archive() const {
-    return "usage: " + quote(archive_) + " is not a finedelta archive";
+    return fmt::format("damaged: {} is not a finedelta archive, or its beginning is damaged",
+                       quote(archive_));
   }
 
   TempDir dir_;
@@ -91,7 +92,9 @@ TEST_F(DamageTest, EveryTruncationIsFound) {
     if (length < kMagicBegin + kMagic.size()) {
       EXPECT_EQ(text, not_an_archive());
     } else if (length < archive::kHeaderSlot) {
-      EXPECT_EQ(text, fmt::format("damaged: {} ends within the archive's header", path));
+      EXPECT_EQ(text,
+                fmt::format("damaged: {} ends at byte {}, before the data that it should hold",
+                            path, length));
     } else {
       EXPECT_EQ(text, fmt::format("damaged: {} has {} bytes where its header promises {}", path,
                                   length, sound_.size()));

@@ -97,9 +97,9 @@ std::vector<Lie> header_lies() {
   constexpr uint64_t kHuge = uint64_t{1} << 60;
   return {
       respelled("header_leading_space", R"({"__metadata__")", R"( {"__metadata__")",
-                "usage: ARCHIVE is not a finedelta archive"),
+                "damaged: ARCHIVE is not a finedelta archive, or its beginning is damaged"),
       respelled("header_other_format", "finedelta\",\"version", "finealpha\",\"version",
-                "usage: ARCHIVE is not a finedelta archive"),
+                "damaged: ARCHIVE is not a finedelta archive, or its beginning is damaged"),
       respelled("header_inner_space", R"(,"finedelta.side")", R"(, "finedelta.side")"),
       respelled("header_duplicate_name", "finedelta.side", "finedelta.payload"),
       respelled("header_additional_tensor", R"(,"finedelta.side")",
