@@ -143,6 +143,9 @@ std::unexpected<Error> fail_unreachable(int error_number, std::string_view actio
     case ELOOP:
     case ENAMETOOLONG:
       failure.error().code = ErrorCode::kUsage;
+      break;
+    default:
+      break;
   }
   return failure;
 }

@@ -39,19 +39,6 @@ Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& te
   return fingerprint.digest();
 }
 
-// The number of the one in `found` (not empty) that has the wanted hash. A single one is not
-// hashed, since the results prove it; where none has the hash, the first is taken for the same
-// reason.
-template <typename Opened, typename T, typename HashOf>
-Result<size_t> choose(const std::vector<std::pair<Opened, T>>& found, const Hash128& wanted,
-                      HashOf hash_of) {
-  for (size_t i = 0; found.size() > 1 && i < found.size(); ++i) {
-    FINEDELTA_ASSIGN(const Hash128 hash, hash_of(found[i].second));
-    if (hash == wanted) return i;
-  }
-  return 0;
-}
-
 }  // namespace
 
 Result<BaseSet> BaseSet::open(const archive::Archive& archive,
@@ -103,36 +90,42 @@ Result<BaseSet::Place> BaseSet::find_tensor(const archive::BaseTensor& wanted) {
   if (found.empty()) {
     return fail(ErrorCode::kWrongBase, "wrong base: tensor {} {}", quote(wanted.name), why);
   }
-  FINEDELTA_ASSIGN(const size_t chosen, choose(found, wanted.fingerprint, [](const Place& place) {
-                     return fingerprint_of(*place.shard, *place.tensor);
-                   }));
+  FINEDELTA_ASSIGN(const size_t chosen, choose(found, wanted.fingerprint));
   found[chosen].first->used = true;
   return found[chosen].second;
 }
 
+// The place in `found` (not empty) of the tensor with this fingerprint. A single one is not hashed,
+// since the results prove it; where none fits, the first is taken for the same reason.
+Result<size_t> BaseSet::choose(const std::vector<std::pair<Opened*, Place>>& found,
+                               const Hash128& fingerprint) {
+  for (size_t i = 0; found.size() > 1 && i < found.size(); ++i) {
+    const Place& place = found[i].second;
+    FINEDELTA_ASSIGN(const Hash128 hash, fingerprint_of(*place.shard, *place.tensor));
+    if (hash == fingerprint) return i;
+  }
+  return 0;
+}
+
 Result<InputFile> BaseSet::find_file(const archive::BaseFile& wanted) {
   std::string why = "is missing";
-  std::vector<std::pair<Opened*, InputFile>> found;
   for (Opened& opened : opened_) {
     const auto& entries = opened.checkpoint.entries;
     const auto entry = std::ranges::find(entries, wanted.path, &Entry::path);
     if (entry == entries.end()) continue;
     FINEDELTA_ASSIGN(InputFile file, InputFile::open(entry->source));
-    if (file.size() == wanted.size) {
-      found.emplace_back(&opened, std::move(file));
-    } else {
+    if (file.size() != wanted.size) {
       why =
           fmt::format("has {} bytes where the archive was made from {}", file.size(), wanted.size);
+      continue;
     }
+    why = "differs from the one that the archive was made from";
+    FINEDELTA_ASSIGN(const Hash128 hash, hash_file(file, options_->cancel));
+    if (hash != wanted.hash) continue;
+    opened.used = true;
+    return file;
   }
-  if (found.empty()) {
-    return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quote(wanted.path), why);
-  }
-  FINEDELTA_ASSIGN(const size_t chosen, choose(found, wanted.hash, [](const InputFile& file) {
-                     return hash_file(file);
-                   }));
-  found[chosen].first->used = true;
-  return std::move(found[chosen].second);
+  return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quote(wanted.path), why);
 }
 
 Status BaseSet::locate(uint32_t base, const std::vector<uint32_t>& base_tensors,

@@ -89,7 +89,7 @@ std::vector<TensorSummary> summarize_tensors(const archive::Index& index) {
 
 ArchiveSummary summarize(const archive::Archive& archive) {
   const archive::Index& index = archive.index;
-  ArchiveSummary out{.format_version = archive::kFormatVersion,
+  ArchiveSummary out{.format_version = archive.layout.version,
                      .single_file = index.single_file,
                      .archive_bytes = archive.layout.file_size(),
                      .payload_bytes = archive.layout.payload_size,
