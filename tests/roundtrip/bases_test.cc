@@ -160,7 +160,6 @@ TEST_F(RoundtripCachedBases, IsNamedWhereTheCacheHasItNot) {
     (void)pack_to_archive({"org/base@" + newer_commit_},
                           write_shard("tuned.safetensors", {tuned(newer_)}));
   }
-  const ScopedEnv variable("HF_HUB_CACHE", cache_.dir().path().c_str());
   add_revision(older_commit_, older_);
   EXPECT_EQ(error_text(unpack({}, archive_, dir_.path("out.safetensors"))),
             "failure: the base 'org/base' (revision '" + newer_commit_ +

@@ -91,7 +91,7 @@ TEST_F(RoundtripExtract, OpenRanges) {
   EXPECT_TRUE(read_file(output_) == rows_file(0, kRows));
 }
 
-TEST_F(RoundtripExtract, RowsThatAreWholeBytesOfNarrowElements) {
+TEST_F(RoundtripExtract, RowsThatAreNotWholeBytes) {
   EXPECT_EQ(extract_error({"f4[0:2]"}),
             "usage: a row of tensor 'f4' is not a whole number of bytes");
 }
@@ -127,7 +127,6 @@ TEST_F(RoundtripExtract, ErrorsNameWhatIsWrong) {
 TEST_F(RoundtripExtract, ReadsNoMoreThanItNeeds) {
   const uint64_t overhead = 512 + summary_.index_bytes;
   const uint64_t chunk = (uint64_t{1} << 18) * 2;
-  // `w` lies behind the scalar: its chunks are stored in order.
   const auto one = extract_ok({"w[0:1]"});
   EXPECT_EQ(one.base_bytes_read, chunk);
   EXPECT_GT(one.archive_bytes_read, overhead);

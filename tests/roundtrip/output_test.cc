@@ -129,6 +129,19 @@ TEST_F(RoundtripOutput, AnOutputInsideAnInputIsRefused) {
   EXPECT_THAT(read_tree(base_), ElementsAre(testing::Key("model.safetensors")));
 }
 
+TEST_F(RoundtripOutput, WeightsOnlyLeavesOutAllButShards) {
+  dir_.make_directory("tuned/empty");
+  dir_.write("tuned/sub/config.json", "{}");
+  (void)pack_to_archive({base_}, fine_tune_);
+  UnpackOptions options;
+  options.weights_only = true;
+  const auto report = unpack({base_}, archive_, dir_.path("out"), options);
+  ASSERT_EQ(error_text(report), "no error");
+  EXPECT_EQ(report->files, 1u);
+  EXPECT_THAT(report->bases, ElementsAre(base_));
+  EXPECT_THAT(read_tree(dir_.path("out")), ElementsAre(testing::Key("model.safetensors")));
+}
+
 TEST_F(RoundtripOutput, ProgressEndsAtTheTotal) {
   uint64_t total = 0;
   for (const auto& [path, node] : read_tree(fine_tune_)) total += node.content.size();
