@@ -1,6 +1,6 @@
 # Short names for the usual steps. Everything they make lies in build/.
 JOBS ?= $(shell nproc)
-SOURCES = find include src cli tests fuzz examples -name '*.cc' -o -name '*.h' -o -name '*.c'
+SOURCES = find include src cli tests fuzz examples bench -name '*.cc' -o -name '*.h' -o -name '*.c'
 
 # Compiler cache hits in another clone or folder too.
 export CCACHE_BASEDIR ?= $(CURDIR)

@@ -18,5 +18,6 @@ fi
 export PYTHONDONTWRITEBYTECODE=1
 # What several folders share.
 export PYTHONPATH=$root/tests/support_py
+cd "$root"
 exec "$python" -m pytest -q -p no:cacheprovider -o tmp_path_retention_policy=failed \
   --rootdir "$root/tests" "$@"

@@ -76,14 +76,10 @@ std::optional<uint64_t> oldest_reader(std::string_view header) {
   return take_number(header);
 }
 
-bool starts_as_archive(std::string_view slot) {
-  return slot.size() == kHeaderSlot && slot.substr(kLengthSize).starts_with(kStart);
-}
-
-Result<std::string> read_slot(const InputFile& file) {
-  std::string slot(kHeaderSlot, '\0');
-  FINEDELTA_CHECK(file.read(0, std::as_writable_bytes(std::span(slot))));
-  return slot;
+Result<std::string> read_start(const InputFile& file, uint64_t size) {
+  std::string start(size, '\0');
+  FINEDELTA_CHECK(file.read(0, std::as_writable_bytes(std::span(start))));
+  return start;
 }
 
 }  // namespace
@@ -94,16 +90,18 @@ std::string encode_layout(const Layout& layout) {
 }
 
 bool looks_like_archive(const InputFile& file) {
-  if (file.size() < kHeaderSlot) return false;
-  const auto slot = read_slot(file);
-  return slot && starts_as_archive(*slot);
+  const uint64_t size = kLengthSize + kStart.size();
+  if (file.size() < size) return false;
+  const auto start = read_start(file, size);
+  return start && start->ends_with(kStart);
 }
 
 Result<Layout> read_layout(const InputFile& file) {
   if (!looks_like_archive(file)) {
-    return fail(ErrorCode::kUsage, "{} is not a finedelta archive", quote(file.path()));
+    return fail(ErrorCode::kDamaged, "{} is not a finedelta archive, or its beginning is damaged",
+                quote(file.path()));
   }
-  FINEDELTA_ASSIGN(const std::string slot, read_slot(file));
+  FINEDELTA_ASSIGN(const std::string slot, read_start(file, kHeaderSlot));
   const auto version = oldest_reader(slot);
   if (version && *version > kFormatVersion) {
     return fail(ErrorCode::kUsage,

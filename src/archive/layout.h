@@ -31,7 +31,7 @@ struct Layout {
 
 // Reads them from the start of `file`. kDamaged for anything but the one spelling that
 // encode_layout writes, for a wrong hash and for a wrong file length; kUsage, naming the version,
-// for an archive that needs a newer finedelta, and for a file that is no archive.
+// for an archive that needs a newer finedelta.
 Result<Layout> read_layout(const InputFile& file);
 
 // Whether `file` begins as archives of every version do.

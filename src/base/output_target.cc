@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 
-// finedelta::quoted in full: <filesystem> brings in std::quoted, which a std::string would prefer.
 namespace finedelta {
 
 namespace {
@@ -63,8 +62,7 @@ bool is_special(const struct stat& info) {
 
 Status check_replaced_file(const OutputTarget& target, const struct stat& info) {
   if (S_ISDIR(info.st_mode)) {
-    return fail(ErrorCode::kUsage, "{} is a directory; name a file",
-                quote(target.shown));
+    return fail(ErrorCode::kUsage, "{} is a directory; name a file", quote(target.shown));
   }
   // A link such as /dev/stdout stands for what it leads to: replacing it would break the system.
   struct stat followed = info;
@@ -161,8 +159,7 @@ Result<OutputTarget> resolve_target(const std::string& target) {
   }
   FINEDELTA_ASSIGN(const std::string path, with_proper_name(without_trailing_slashes(target)));
   if (path.empty()) {
-    return fail(ErrorCode::kUsage, "{} is the root directory and is never replaced",
-                quote(target));
+    return fail(ErrorCode::kUsage, "{} is the root directory and is never replaced", quote(target));
   }
   const std::string parent = parent_of(path);
   OutputTarget found{.shown = target, .directory = {}, .name = {}, .parent = {}};
@@ -178,8 +175,7 @@ Result<bool> check_target(const OutputTarget& target, OutputKind kind, bool repl
   if (fstatat(target.parent.get(), target.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno != ENOENT) return fail_unreachable(errno, "examine", target.shown);
     if (is_file && target.shown.ends_with('/')) {
-      return fail(ErrorCode::kUsage, "{} names a directory; name a file",
-                  quote(target.shown));
+      return fail(ErrorCode::kUsage, "{} names a directory; name a file", quote(target.shown));
     }
     return false;
   }

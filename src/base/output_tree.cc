@@ -13,7 +13,6 @@
 #include "base/error.h"
 #include "base/relative_path.h"
 
-// finedelta::quoted in full: <filesystem> brings in std::quoted, which a std::string would prefer.
 namespace finedelta {
 
 namespace {

@@ -18,7 +18,6 @@
 
 #include "base/error.h"
 
-// finedelta::quoted in full: <filesystem> brings in std::quoted, which a std::string would prefer.
 namespace finedelta {
 
 namespace {
@@ -154,8 +153,7 @@ Result<std::unique_ptr<Temporary>> Temporary::create(OutputTarget target, Output
       return fail_unreachable(errno, "write to", target.directory);
     }
   }
-  return fail(ErrorCode::kFailure, "cannot create a temporary file beside {}",
-              quote(target.shown));
+  return fail(ErrorCode::kFailure, "cannot create a temporary file beside {}", quote(target.shown));
 }
 
 }  // namespace finedelta

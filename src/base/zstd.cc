@@ -26,6 +26,13 @@ size_t require(size_t code) {
 // change how much memory a worker needs.
 constexpr unsigned kLargestTableLog = 19;
 
+// Those tables forget all but the last 512 Ki places, and a prefix is longer: zstd's matcher for
+// long distances samples one place in 2^4 of the whole window, for 2 MiB more. Text of 3 MiB with
+// 1 KB inserted in front is patched in 0.9 KB; without it in 1.1 MB.
+constexpr unsigned kFarTableLog = 18;
+constexpr unsigned kFarRateLog = 4;
+constexpr unsigned kFarLeastMatch = 32;
+
 void set_parameters(ZSTD_CCtx* context, int level, uint64_t size, uint64_t prefix) {
   const ZSTD_compressionParameters wanted = ZSTD_getCParams(level, size, prefix);
   const auto set = [&](ZSTD_cParameter parameter, unsigned value) {
@@ -37,6 +44,11 @@ void set_parameters(ZSTD_CCtx* context, int level, uint64_t size, uint64_t prefi
   set(ZSTD_c_hashLog, std::min(wanted.hashLog, kLargestTableLog));
   set(ZSTD_c_chainLog, std::min(wanted.chainLog, kLargestTableLog));
   set(ZSTD_c_checksumFlag, 0);
+  if (prefix == 0) return;
+  set(ZSTD_c_enableLongDistanceMatching, ZSTD_ps_enable);
+  set(ZSTD_c_ldmHashLog, kFarTableLog);
+  set(ZSTD_c_ldmHashRateLog, kFarRateLog);
+  set(ZSTD_c_ldmMinMatch, kFarLeastMatch);
 }
 
 }  // namespace

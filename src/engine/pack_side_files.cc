@@ -20,7 +20,7 @@ constexpr uint64_t kWaiting = 2;
 
 // One chunk, a prefix, stored bytes that wait, zstd's tables and its copy of the chunk.
 constexpr uint64_t kWorkerBytes =
-    (3 + kWaiting) * archive::kSideChunk + kLargestPrefix + (uint64_t{6} << 20);
+    (3 + kWaiting) * archive::kSideChunk + kLargestPrefix + (uint64_t{9} << 20);
 
 struct JobResult {
   std::vector<std::byte> stored;

@@ -13,6 +13,8 @@ from writer import compress, seal
 
 Change = Callable[[Index], None]
 
+ZEROS = 5000  # bytes of the only side file that is stored with coder zstd, see conftest.py
+
 
 def resealed(archive: bytes, change: Change) -> bytes:
     """The archive with a changed index and hashes that fit it."""
@@ -143,6 +145,8 @@ LIES: dict[str, tuple[Change, str]] = {
     ),
     "identical with bytes": (set_(lambda i: first_chunk(i, True, 1), size=5), "in 5 bytes"),
     "planes without bytes": (set_(lambda i: first_chunk(i, True, 2), size=0), "in 0 bytes"),
+    "planes as large as raw": (set_(lambda i: first_chunk(i, True, 2), size=36), "in 36 bytes"),
+    "zstd as large as raw": (set_(lambda i: first_chunk(i, False, 1), size=ZEROS), "in 5000 bytes"),
     "zstd without bytes": (set_(lambda i: first_chunk(i, False, 1), size=0), "in 0 bytes"),
     "sizes do not add up": (set_(lambda i: first_chunk(i, True, 2), size=9), "do not add up"),
     "prefix outside": (
@@ -191,7 +195,6 @@ def wide_frame(size: int) -> bytes:
 
 
 SKIPPABLE = b"\x50\x2a\x4d\x18\0\0\0\0"
-ZEROS = 5000  # the content of the only side file that is stored with coder zstd
 
 # The first chunk of planes has 9 units of 4 bytes: see conftest.py.
 STORED_LIES = {

@@ -181,7 +181,7 @@ def check_stored_size(chunk: Chunk) -> None:
     elif chunk.of_tensor and chunk.coder == Coder.IDENTICAL:
         sound = chunk.size == 0
     else:
-        sound = chunk.size > 0
+        sound = 0 < chunk.size < chunk.length
     if not sound:
         raise DamagedError(f"coder {chunk.coder} can't store a chunk in {chunk.size} bytes")
 

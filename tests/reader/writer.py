@@ -39,18 +39,25 @@ LONGEST_PREFIX = 4 << 20
 CoderChoice = Callable[[Chunk, bytes, bytes], int]  # of chunk, result and prediction
 
 
+def planes_pay(chunk: Chunk, result: bytes, prediction: bytes) -> bool:
+    return len(encode_planes(result, prediction, chunk.tensor.dtype.unit)) < len(result)
+
+
 def smallest_coder(chunk: Chunk, result: bytes, prediction: bytes) -> int:
     if result == prediction:
         return Coder.IDENTICAL
-    planes = encode_planes(result, prediction, chunk.tensor.dtype.unit)
-    return Coder.PLANES if len(planes) < len(result) else Coder.RAW
+    return Coder.PLANES if planes_pay(chunk, result, prediction) else Coder.RAW
 
 
 def always(coder: int) -> CoderChoice:
     """`coder` wherever it can be used."""
 
-    def choose(_: Chunk, result: bytes, prediction: bytes) -> int:
-        return Coder.RAW if coder == Coder.IDENTICAL and result != prediction else coder
+    def choose(chunk: Chunk, result: bytes, prediction: bytes) -> int:
+        if coder == Coder.IDENTICAL and result != prediction:
+            return Coder.RAW
+        if coder == Coder.PLANES and not planes_pay(chunk, result, prediction):
+            return Coder.RAW
+        return coder
 
     return choose
 
@@ -60,7 +67,7 @@ class Options:
     chunk_log2: int = 18
     tensor_coder: CoderChoice = smallest_coder
     canonical: bool = True  # headers where they are in canonical form
-    name: bytes = b""  # of the first base
+    name: bytes = b""  # of the bases
     revision: bytes = b""
     sized_frames: bool = False  # of side files
 
@@ -147,20 +154,25 @@ class Writer:
         index.files = [self._file(path) for path in self._source.contents]
         index.files += [File(path, Kind.EMPTY_DIRECTORY) for path in self._source.empty_directories]
         index.files.sort(key=lambda file: file.path)
-        index.bases = [self._base(number) for number in range(len(self._bases))]
         embedded = (file for file in index.files if file.kind == Kind.EMBEDDED)
         self._data[id(None)] = b"".join(self._source.contents[file.path] for file in embedded)
         index.chunks = index.empty_chunks()
         stored = [self._encode(chunk) for chunk in index.chunks]
+        self._record_bases()
         of_tensors = sum(chunk.size for chunk in index.chunks if chunk.of_tensor)
         regions = b"".join(stored)
         return seal(index, regions[:of_tensors], regions[of_tensors:])
 
-    def _base(self, number: int) -> Base:
-        used = [tensor for tensor in self._index.base_tensors if tensor.base == number]
-        first = number == 0
-        name = self._options.name if first else b""
-        return Base(name, self._options.revision if first else b"", base_identity(used))
+    def _record_bases(self) -> None:
+        """Records the bases that are used, and numbers them anew."""
+        users: list[BaseTensor | BaseFile] = [*self._index.base_tensors, *self._index.base_files]
+        used = sorted({user.base for user in users})
+        for user in users:
+            user.base = used.index(user.base)
+        for number in range(len(used)):
+            tensors = [tensor for tensor in self._index.base_tensors if tensor.base == number]
+            name, revision = self._options.name, self._options.revision
+            self._index.bases.append(Base(name, revision, base_identity(tensors)))
 
     def _file(self, path: bytes) -> File:
         content = self._source.contents[path]

@@ -1,0 +1,52 @@
+"""Every real pair comes back byte for byte, by SHA-256 of every file.
+
+FINEDELTA_PROGRAM names the program, FINEDELTA_PAIRS the folder of pairs; without the latter only the
+demo's pair in examples/ is tried.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench" / "pairs"))
+
+from pair_list import NAMES, Pair, real_pair, tree  # noqa: E402
+
+PROGRAM = os.environ["FINEDELTA_PROGRAM"]
+PAIRS = os.environ.get("FINEDELTA_PAIRS")
+
+
+def run(*arguments: object) -> None:
+    done = subprocess.run([PROGRAM, *map(str, arguments), "-q"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), arguments
+
+
+def check(pair: Pair, folder: Path) -> None:
+    archive, output = folder / "archive", folder / "output"
+    run("pack", *pair.bases, pair.fine_tune, "-o", archive)
+    run("verify", archive)
+    run("verify", archive, *(word for base in pair.bases for word in ("--base", base)))
+    run("unpack", *pair.bases, archive, "-o", output, "--sha256")
+    assert tree(output) == tree(pair.fine_tune)
+    run("unpack", *pair.bases, archive, "-o", folder / "weights", "--weights-only")
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("derived")
+
+
+@pytest.mark.skipif(not PAIRS, reason="FINEDELTA_PAIRS is not set")
+@pytest.mark.parametrize("name", NAMES)
+def test_pair_comes_back(name: str, scratch: Path, tmp_path: Path) -> None:
+    check(real_pair(name, Path(PAIRS), scratch), tmp_path)
+
+
+def test_demo_pair_comes_back(tmp_path: Path) -> None:
+    demo = ROOT / "examples" / "demo"
+    base, fine_tune = sorted(demo.glob("*.safetensors"))
+    check(Pair("demo", [base], fine_tune), tmp_path)
