@@ -19,6 +19,9 @@ constexpr uint64_t kLongestModelName = 512;
 constexpr uint64_t kLongestPath = 4096;
 constexpr uint64_t kLongestName = uint64_t{1} << 20;
 
+// No zstd frame holds more: a block of at most 128 KiB takes 4 bytes or more.
+constexpr uint64_t kLargestRatio = (uint64_t{128} << 10) / 4;
+
 // Reads the body. Every method takes one section from the reader, which remembers the first thing
 // that is wrong; the memory that records take is counted against a budget as they come.
 class IndexDecoder {
@@ -132,6 +135,9 @@ class IndexDecoder {
       tensor.name = text(kLongestName);
       tensor.dtype = dtype();
       tensor.shape = shape();
+      if (reader_.ok() && !safetensors::tensor_bytes(tensor.dtype, tensor.shape)) {
+        reader_.reject("a base tensor has an impossible shape");
+      }
       index.base_tensors.push_back(std::move(tensor));
     }
     for (BaseTensor& tensor : index.base_tensors) tensor.fingerprint.bytes = array<16>();
@@ -400,6 +406,10 @@ Result<Index> decode_index(Bytes stored, const Layout& layout, uint64_t memory,
   const uint64_t body_size = prefix.u64();
   if (!prefix.ok() || !std::ranges::equal(hash, xxh3_128(stored.subspan(sizeof(Hash128))).bytes)) {
     return fail(ErrorCode::kDamaged, "{}: the archive's index is damaged", quote(where));
+  }
+  if (body_size / kLargestRatio > prefix.remaining()) {
+    return fail(ErrorCode::kDamaged, "{}: the archive's index says it is impossibly large",
+                quote(where));
   }
   if (body_size > memory / 4) {
     return fail(ErrorCode::kFailure,

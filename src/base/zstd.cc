@@ -85,11 +85,18 @@ ZstdDecoder::ZstdDecoder() : context_(ZSTD_createDCtx()) {
 
 void ZstdDecoder::Free::operator()(void* context) const { ZSTD_freeDCtx(decoder(context)); }
 
+namespace {
+
+// Even an id of 0, which zstd takes for none: bits 0 and 1 of the frame's descriptor.
+bool has_dictionary_id(Bytes frame) { return (frame[4] & std::byte{3}) != std::byte{0}; }
+
+}  // namespace
+
 Status ZstdDecoder::decompress(Bytes frame, Bytes prefix, MutableBytes out) {
   const auto damaged = [](std::string_view why) { return fail(ErrorCode::kDamaged, "{}", why); };
   ZSTD_frameHeader header{};
   if (ZSTD_getFrameHeader(&header, frame.data(), frame.size()) != 0 ||
-      header.frameType != ZSTD_frame || header.dictID != 0) {
+      header.frameType != ZSTD_frame || has_dictionary_id(frame)) {
     return damaged("a zstd frame does not begin as it must");
   }
   if (header.windowSize > uint64_t{1} << kZstdWindowLog) {

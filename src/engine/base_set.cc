@@ -27,6 +27,31 @@ Result<uint64_t> sample_hash(const Shard& shard, const safetensors::Tensor& tens
   return xxh3_64(sample);
 }
 
+Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& tensor) {
+  const uint64_t size = bytes_of(tensor);
+  archive::Fingerprint fingerprint(tensor.dtype, tensor.shape);
+  std::vector<std::byte> block;
+  for (uint64_t at = 0; at < size; at += archive::kFingerprintBlock) {
+    block.resize(std::min(archive::kFingerprintBlock, size - at));
+    FINEDELTA_CHECK(shard.read(tensor, at, block));
+    fingerprint.add_block(xxh3_128(block));
+  }
+  return fingerprint.digest();
+}
+
+// The number of the one in `found` (not empty) that has the wanted hash. A single one is not
+// hashed, since the results prove it; where none has the hash, the first is taken for the same
+// reason.
+template <typename Opened, typename T, typename HashOf>
+Result<size_t> choose(const std::vector<std::pair<Opened, T>>& found, const Hash128& wanted,
+                      HashOf hash_of) {
+  for (size_t i = 0; found.size() > 1 && i < found.size(); ++i) {
+    FINEDELTA_ASSIGN(const Hash128 hash, hash_of(found[i].second));
+    if (hash == wanted) return i;
+  }
+  return 0;
+}
+
 }  // namespace
 
 Result<BaseSet> BaseSet::open(const archive::Archive& archive,
@@ -55,6 +80,7 @@ Status BaseSet::add(const std::string& argument) {
 
 Result<BaseSet::Place> BaseSet::find_tensor(const archive::BaseTensor& wanted) {
   std::string why = "is missing";
+  std::vector<std::pair<Opened*, Place>> found;
   for (Opened& opened : opened_) {
     const auto named = opened.tensors.find(wanted.name);
     if (named == opened.tensors.end()) continue;
@@ -68,29 +94,45 @@ Result<BaseSet::Place> BaseSet::find_tensor(const archive::BaseTensor& wanted) {
       }
       FINEDELTA_ASSIGN(const uint64_t sample, sample_hash(*shard, tensor));
       if (sample == wanted.sample) {
-        opened.used = true;
-        return Place{.shard = shard, .tensor = &tensor};
+        found.emplace_back(&opened, Place{.shard = shard, .tensor = &tensor});
+      } else {
+        why = "differs from the one that the archive was made from (another revision?)";
       }
-      why = "differs from the one that the archive was made from (another revision?)";
     }
   }
-  return fail(ErrorCode::kWrongBase, "wrong base: tensor {} {}", quote(wanted.name), why);
+  if (found.empty()) {
+    return fail(ErrorCode::kWrongBase, "wrong base: tensor {} {}", quote(wanted.name), why);
+  }
+  FINEDELTA_ASSIGN(const size_t chosen, choose(found, wanted.fingerprint, [](const Place& place) {
+                     return fingerprint_of(*place.shard, *place.tensor);
+                   }));
+  found[chosen].first->used = true;
+  return found[chosen].second;
 }
 
 Result<InputFile> BaseSet::find_file(const archive::BaseFile& wanted) {
   std::string why = "is missing";
+  std::vector<std::pair<Opened*, InputFile>> found;
   for (Opened& opened : opened_) {
     const auto& entries = opened.checkpoint.entries;
     const auto entry = std::ranges::find(entries, wanted.path, &Entry::path);
     if (entry == entries.end()) continue;
     FINEDELTA_ASSIGN(InputFile file, InputFile::open(entry->source));
     if (file.size() == wanted.size) {
-      opened.used = true;
-      return file;
+      found.emplace_back(&opened, std::move(file));
+    } else {
+      why =
+          fmt::format("has {} bytes where the archive was made from {}", file.size(), wanted.size);
     }
-    why = fmt::format("has {} bytes where the archive was made from {}", file.size(), wanted.size);
   }
-  return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quote(wanted.path), why);
+  if (found.empty()) {
+    return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quote(wanted.path), why);
+  }
+  FINEDELTA_ASSIGN(const size_t chosen, choose(found, wanted.hash, [](const InputFile& file) {
+                     return hash_file(file);
+                   }));
+  found[chosen].first->used = true;
+  return std::move(found[chosen].second);
 }
 
 Status BaseSet::locate(uint32_t base, const std::vector<uint32_t>& base_tensors,
@@ -160,15 +202,9 @@ Status BaseSet::read(uint32_t base_tensor, uint64_t offset, MutableBytes to) con
 
 Status BaseSet::check_tensor(uint32_t base_tensor) const {
   const archive::BaseTensor& wanted = archive_->index.base_tensors[base_tensor];
-  const uint64_t size = bytes_of(*places_[base_tensor].tensor);
-  archive::Fingerprint fingerprint(wanted.dtype, wanted.shape);
-  std::vector<std::byte> block;
-  for (uint64_t at = 0; at < size; at += archive::kFingerprintBlock) {
-    block.resize(std::min(archive::kFingerprintBlock, size - at));
-    FINEDELTA_CHECK(read(base_tensor, at, block));
-    fingerprint.add_block(xxh3_128(block));
-  }
-  if (fingerprint.digest() == wanted.fingerprint) return {};
+  const Place& place = places_[base_tensor];
+  FINEDELTA_ASSIGN(const Hash128 fingerprint, fingerprint_of(*place.shard, *place.tensor));
+  if (fingerprint == wanted.fingerprint) return {};
   return fail(ErrorCode::kWrongBase,
               "wrong base: tensor {} differs from the one that the archive was made from "
               "(another revision, or damaged)",

@@ -18,7 +18,8 @@
 namespace finedelta {
 
 // Finds the base tensors and base files that an archive records in the checkpoints at hand. A
-// tensor is found by name, dtype, shape and sample hash, in whichever base and shard it is.
+// tensor is found by name, dtype, shape and sample hash, in whichever base and shard it is, a file
+// by path and size; where several fit (tables of which few rows differ), their whole bytes decide.
 // After `require_*`, const members may be called from several threads at once.
 class BaseSet {
  public:

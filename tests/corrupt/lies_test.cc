@@ -1,0 +1,78 @@
+#include "corrupt/lies.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <regex>
+#include <set>
+
+#include "base/error.h"
+#include "finedelta/finedelta.h"
+#include "support/error_text.h"
+
+namespace finedelta::corrupt {
+
+// What a failing test prints of its parameter.
+static void PrintTo(const Lie& lie, std::ostream* out) { *out << lie.name; }
+
+namespace {
+
+std::string replaced(std::string text, std::string_view old, std::string_view with) {
+  for (size_t at = text.find(old); at != text.npos; at = text.find(old, at + with.size())) {
+    text.replace(at, old.size(), with);
+  }
+  return text;
+}
+
+template <typename T>
+std::string error_of(const Result<T>& result, const std::string& archive) {
+  static const std::regex kPlace("the [0-9]+ bytes at [0-9]+");
+  const std::string text = replaced(error_text(result), quote(archive), "ARCHIVE");
+  return std::regex_replace(text, kPlace, "the SIZE bytes at OFFSET");
+}
+
+std::string expected(const Lie& lie, Seen operation) {
+  return operation < lie.seen ? "no error" : lie.error;
+}
+
+class LiesTest : public testing::TestWithParam<Lie> {
+ protected:
+  void expect_refusal(const std::string& archive) const {
+    const Lie& lie = GetParam();
+    const std::string base = write_sample_base(dir_);
+    EXPECT_EQ(error_of(inspect(archive), archive), expected(lie, Seen::kOpening));
+    EXPECT_EQ(error_of(verify(archive), archive), expected(lie, Seen::kChecking));
+    EXPECT_EQ(error_of(verify(archive, {base}), archive), expected(lie, Seen::kRebuilding));
+    EXPECT_EQ(error_of(unpack({base}, archive, dir_.path("out")), archive),
+              expected(lie, Seen::kRebuilding));
+    EXPECT_FALSE(std::filesystem::exists(dir_.path("out")));
+  }
+
+  TempDir dir_;
+};
+
+TEST_P(LiesTest, IsRefused) { expect_refusal(dir_.write("lie", GetParam().archive)); }
+
+// As it was written once: the same lie, whatever the writer of today makes of it.
+TEST_P(LiesTest, IsRefusedAsCommitted) {
+  const std::filesystem::path committed =
+      std::filesystem::path(FINEDELTA_CORRUPT_FILES) / GetParam().name;
+  ASSERT_TRUE(std::filesystem::exists(committed)) << "write it with make_corrupt_files";
+  expect_refusal(committed.string());
+}
+
+TEST(LiesFilesTest, EveryCommittedFileIsOneOfThem) {
+  std::set<std::string> names;
+  for (const Lie& lie : all_lies()) EXPECT_TRUE(names.insert(lie.name).second) << lie.name;
+  for (const auto& entry : std::filesystem::directory_iterator(FINEDELTA_CORRUPT_FILES)) {
+    EXPECT_TRUE(names.contains(entry.path().filename().string())) << entry.path();
+    EXPECT_LT(entry.file_size(), 2048u) << entry.path();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Corrupt, LiesTest, testing::ValuesIn(all_lies()),
+                         [](const auto& test) { return test.param.name; });
+
+}  // namespace
+
+}  // namespace finedelta::corrupt
