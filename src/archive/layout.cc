@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -34,8 +33,8 @@ std::string encode_with_hash(const Layout& layout, std::string_view hash) {
       payload, payload, layout.side_size, payload, side, layout.index_size, side, index);
   std::string slot(kLengthSize, '\0');
   store(reinterpret_cast<std::byte*>(slot.data()), kHeaderSlot - kLengthSize);
-  slot += fmt::format("{}{}{}{}{}{}\"}},{}}}", kStart, kFormatVersion, kOldestReader,
-                      kFormatVersion, kHash, hash, tensors);
+  slot += fmt::format("{}{}{}{}{}{}\"}},{}}}", kStart, layout.version, kOldestReader,
+                      layout.oldest_reader, kHash, hash, tensors);
   slot.resize(kHeaderSlot, ' ');
   return slot;
 }
@@ -57,23 +56,28 @@ bool skip_past(std::string_view& text, std::string_view mark) {
   return true;
 }
 
-// The sizes that the header claims; whether it is right is found by writing it anew.
-std::optional<Layout> claimed_layout(std::string_view header) {
-  std::array<uint64_t, 3> sizes{};
-  for (uint64_t& size : sizes) {
-    if (!skip_past(header, R"("shape":[)")) return std::nullopt;
-    const auto number = take_number(header);
-    if (!number || *number > kLargestPart) return std::nullopt;
-    size = *number;
-  }
-  return Layout{.payload_size = sizes[0], .side_size = sizes[1], .index_size = sizes[2]};
+// The versions that the header claims; whether all of it is right is found by writing it anew.
+bool take_versions(std::string_view header, Layout& layout) {
+  header.remove_prefix(kLengthSize + kStart.size());
+  const auto version = take_number(header);
+  if (!version || !header.starts_with(kOldestReader)) return false;
+  header.remove_prefix(kOldestReader.size());
+  const auto oldest_reader = take_number(header);
+  if (!oldest_reader) return false;
+  layout.version = *version;
+  layout.oldest_reader = *oldest_reader;
+  return true;
 }
 
-std::optional<uint64_t> oldest_reader(std::string_view header) {
-  header.remove_prefix(kLengthSize + kStart.size());
-  if (!take_number(header) || !header.starts_with(kOldestReader)) return std::nullopt;
-  header.remove_prefix(kOldestReader.size());
-  return take_number(header);
+// The same for the sizes.
+bool take_sizes(std::string_view header, Layout& layout) {
+  for (uint64_t* const size : {&layout.payload_size, &layout.side_size, &layout.index_size}) {
+    if (!skip_past(header, R"("shape":[)")) return false;
+    const auto number = take_number(header);
+    if (!number || *number > kLargestPart) return false;
+    *size = *number;
+  }
+  return true;
 }
 
 Result<std::string> read_start(const InputFile& file, uint64_t size) {
@@ -102,21 +106,21 @@ Result<Layout> read_layout(const InputFile& file) {
                 quote(file.path()));
   }
   FINEDELTA_ASSIGN(const std::string slot, read_start(file, kHeaderSlot));
-  const auto version = oldest_reader(slot);
-  if (version && *version > kFormatVersion) {
+  Layout layout;
+  const bool has_versions = take_versions(slot, layout);
+  if (has_versions && layout.oldest_reader > kFormatVersion) {
     return fail(ErrorCode::kUsage,
                 "{} needs a finedelta that reads archive format {}; this one reads up to {}",
-                quote(file.path()), *version, kFormatVersion);
+                quote(file.path()), layout.oldest_reader, kFormatVersion);
   }
-  const auto layout = claimed_layout(slot);
-  if (!layout || encode_layout(*layout) != slot) {
+  if (!has_versions || !take_sizes(slot, layout) || encode_layout(layout) != slot) {
     return fail(ErrorCode::kDamaged, "{}: the archive's header is damaged", quote(file.path()));
   }
-  if (file.size() != layout->file_size()) {
+  if (file.size() != layout.file_size()) {
     return fail(ErrorCode::kDamaged, "{} has {} bytes where its header promises {}",
-                quote(file.path()), file.size(), layout->file_size());
+                quote(file.path()), file.size(), layout.file_size());
   }
-  return *layout;
+  return layout;
 }
 
 }  // namespace finedelta::archive

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,12 +60,14 @@ class BaseSet {
   Status add(const std::string& argument);
   Result<Place> find_tensor(const archive::BaseTensor& wanted);
   Result<InputFile> find_file(const archive::BaseFile& wanted);
-  Status locate(uint32_t base, const std::vector<uint32_t>& base_tensors,
-                const std::vector<uint32_t>& base_files);
-  Status locate_in_cache(uint32_t base, const std::vector<uint32_t>& base_tensors,
-                         const std::vector<uint32_t>& base_files, const Status& without);
-  Status require(const std::vector<uint32_t>& base_tensors,
-                 const std::vector<uint32_t>& base_files);
+  // The records of one base that are wanted.
+  struct Wanted {
+    std::span<const uint32_t> tensors;
+    std::span<const uint32_t> files;
+  };
+  Status locate(const Wanted& wanted);
+  Status locate_in_cache(uint32_t base, const Wanted& wanted, const Status& without);
+  Status require(std::vector<uint32_t> base_tensors, std::vector<uint32_t> base_files);
 
   const archive::Archive* archive_;
   const Options* options_;
