@@ -28,31 +28,41 @@ uint64_t side_chunk_bytes(uint64_t size, uint64_t number) {
 
 std::string shard_header(const File& file) {
   if (!file.canonical_header) return file.header;
-  std::vector<safetensors::Tensor> tensors;
-  tensors.reserve(file.tensors.size());
-  for (const Tensor& tensor : file.tensors) {
-    tensors.push_back({.name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape});
-  }
-  return safetensors::canonical_header(file.metadata, tensors);
+  safetensors::CanonicalHeader header(file.metadata);
+  for (const Tensor& tensor : file.tensors) header.add(tensor.name, tensor.dtype, tensor.shape);
+  return header.finish();
 }
 
-Hash128 base_identity(const Index& index, uint32_t base) {
+bool shard_header_fits(const File& file, uint64_t limit) {
+  if (!file.canonical_header) return file.header.size() <= limit;
+  safetensors::CanonicalHeader header(file.metadata);
+  for (const Tensor& tensor : file.tensors) {
+    header.add(tensor.name, tensor.dtype, tensor.shape);
+    if (header.size() > limit) return false;
+  }
+  return header.finish().size() <= limit;
+}
+
+std::vector<Hash128> base_identities(const Index& index) {
   std::vector<const BaseTensor*> tensors;
-  for (const BaseTensor& tensor : index.base_tensors) {
-    if (tensor.base == base) tensors.push_back(&tensor);
-  }
+  for (const BaseTensor& tensor : index.base_tensors) tensors.push_back(&tensor);
   std::ranges::sort(tensors, {}, [](const BaseTensor* tensor) {
-    return std::tie(tensor->name, tensor->fingerprint.bytes);
+    return std::tie(tensor->base, tensor->name, tensor->fingerprint.bytes);
   });
-  Hasher128 hasher;
-  for (const BaseTensor* tensor : tensors) {
-    ByteWriter record;
-    record.u64(tensor->name.size());
-    record.bytes(as_bytes(tensor->name));
-    record.bytes(tensor->fingerprint.bytes);
-    hasher.update(record.view());
+  std::vector<Hash128> identities;
+  auto next = tensors.begin();
+  for (uint32_t base = 0; base < index.bases.size(); ++base) {
+    Hasher128 hasher;
+    for (; next != tensors.end() && (*next)->base == base; ++next) {
+      ByteWriter record;
+      record.u64((*next)->name.size());
+      record.bytes(as_bytes((*next)->name));
+      record.bytes((*next)->fingerprint.bytes);
+      hasher.update(record.view());
+    }
+    identities.push_back(hasher.digest());
   }
-  return hasher.digest();
+  return identities;
 }
 
 }  // namespace finedelta::archive

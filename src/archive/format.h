@@ -129,8 +129,11 @@ struct Index {
 // The header of a shard as it is in the file.
 [[nodiscard]] std::string shard_header(const File& file);
 
-// XXH3-128 over all base tensors of `base`, whatever their order in the index.
-[[nodiscard]] Hash128 base_identity(const Index& index, uint32_t base);
+// Whether that takes at most `limit` bytes; it takes no more memory to find out.
+[[nodiscard]] bool shard_header_fits(const File& file, uint64_t limit);
+
+// XXH3-128 over all base tensors of each base, whatever their order in the index.
+[[nodiscard]] std::vector<Hash128> base_identities(const Index& index);
 
 }  // namespace finedelta::archive
 

@@ -51,6 +51,9 @@ void set_parameters(ZSTD_CCtx* context, int level, uint64_t size, uint64_t prefi
   set(ZSTD_c_ldmMinMatch, kFarLeastMatch);
 }
 
+// Even an id of 0, which zstd takes for none: bits 0 and 1 of the frame's descriptor.
+bool has_dictionary_id(Bytes frame) { return (frame[4] & std::byte{3}) != std::byte{0}; }
+
 }  // namespace
 
 uint64_t zstd_bound(uint64_t size) { return ZSTD_compressBound(size); }
@@ -84,13 +87,6 @@ ZstdDecoder::ZstdDecoder() : context_(ZSTD_createDCtx()) {
 }
 
 void ZstdDecoder::Free::operator()(void* context) const { ZSTD_freeDCtx(decoder(context)); }
-
-namespace {
-
-// Even an id of 0, which zstd takes for none: bits 0 and 1 of the frame's descriptor.
-bool has_dictionary_id(Bytes frame) { return (frame[4] & std::byte{3}) != std::byte{0}; }
-
-}  // namespace
 
 Status ZstdDecoder::decompress(Bytes frame, Bytes prefix, MutableBytes out) {
   const auto damaged = [](std::string_view why) { return fail(ErrorCode::kDamaged, "{}", why); };

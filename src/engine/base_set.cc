@@ -128,52 +128,50 @@ Result<InputFile> BaseSet::find_file(const archive::BaseFile& wanted) {
   return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quote(wanted.path), why);
 }
 
-Status BaseSet::locate(uint32_t base, const std::vector<uint32_t>& base_tensors,
-                       const std::vector<uint32_t>& base_files) {
+Status BaseSet::locate(const Wanted& wanted) {
   const archive::Index& index = archive_->index;
-  for (const uint32_t i : base_tensors) {
-    if (index.base_tensors[i].base != base) continue;
+  for (const uint32_t i : wanted.tensors) {
     FINEDELTA_ASSIGN(places_[i], find_tensor(index.base_tensors[i]));
   }
-  for (const uint32_t i : base_files) {
-    if (index.base_files[i].base != base) continue;
+  for (const uint32_t i : wanted.files) {
     FINEDELTA_ASSIGN(files_[i], find_file(index.base_files[i]));
   }
   return {};
 }
 
-Status BaseSet::locate_in_cache(uint32_t base, const std::vector<uint32_t>& base_tensors,
-                                const std::vector<uint32_t>& base_files, const Status& without) {
-  const archive::Base& wanted = archive_->index.bases[base];
+Status BaseSet::locate_in_cache(uint32_t base, const Wanted& wanted, const Status& without) {
+  const archive::Base& recorded = archive_->index.bases[base];
   Status found = without;
   for (const std::string& snapshot :
-       cached_snapshots({.name = wanted.name, .revision = wanted.revision})) {
+       cached_snapshots({.name = recorded.name, .revision = recorded.revision})) {
     // A snapshot that can't be opened is none of the user's business here.
     if (!add(snapshot)) continue;
-    found = locate(base, base_tensors, base_files);
+    found = locate(wanted);
     if (found) return found;
     opened_.pop_back();
   }
   if (given_ > 0) return without;
-  const std::string name =
-      wanted.name.empty()
-          ? "the base"
-          : fmt::format("the base {} (revision {})", quote(wanted.name), quote(wanted.revision));
+  const std::string name = recorded.name.empty()
+                               ? "the base"
+                               : fmt::format("the base {} (revision {})", quote(recorded.name),
+                                             quote(recorded.revision));
   return fail(ErrorCode::kFailure,
               "{} is needed, and it is not in the local Hugging Face cache; give its path", name);
 }
 
-Status BaseSet::require(const std::vector<uint32_t>& base_tensors,
-                        const std::vector<uint32_t>& base_files) {
+Status BaseSet::require(std::vector<uint32_t> base_tensors, std::vector<uint32_t> base_files) {
   const archive::Index& index = archive_->index;
-  std::vector<bool> needed(index.bases.size());
-  for (const uint32_t i : base_tensors) needed[index.base_tensors[i].base] = true;
-  for (const uint32_t i : base_files) needed[index.base_files[i].base] = true;
-  for (uint32_t base = 0; base < needed.size(); ++base) {
-    if (!needed[base]) continue;
-    Status found = locate(base, base_tensors, base_files);
+  const auto base_of_tensor = [&](uint32_t i) { return index.base_tensors[i].base; };
+  const auto base_of_file = [&](uint32_t i) { return index.base_files[i].base; };
+  std::ranges::stable_sort(base_tensors, {}, base_of_tensor);
+  std::ranges::stable_sort(base_files, {}, base_of_file);
+  for (uint32_t base = 0; base < index.bases.size(); ++base) {
+    const Wanted wanted{.tensors = std::ranges::equal_range(base_tensors, base, {}, base_of_tensor),
+                        .files = std::ranges::equal_range(base_files, base, {}, base_of_file)};
+    if (wanted.tensors.empty() && wanted.files.empty()) continue;
+    Status found = locate(wanted);
     if (!found && given_ < index.bases.size() && found.error().code == ErrorCode::kWrongBase) {
-      found = locate_in_cache(base, base_tensors, base_files, found);
+      found = locate_in_cache(base, wanted, found);
     }
     if (!found) return found;
   }

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,12 +63,14 @@ class BaseSet {
   static Result<size_t> choose(const std::vector<std::pair<Opened*, Place>>& found,
                                const Hash128& fingerprint);
   Result<InputFile> find_file(const archive::BaseFile& wanted);
-  Status locate(uint32_t base, const std::vector<uint32_t>& base_tensors,
-                const std::vector<uint32_t>& base_files);
-  Status locate_in_cache(uint32_t base, const std::vector<uint32_t>& base_tensors,
-                         const std::vector<uint32_t>& base_files, const Status& without);
-  Status require(const std::vector<uint32_t>& base_tensors,
-                 const std::vector<uint32_t>& base_files);
+  // The records of one base that are wanted.
+  struct Wanted {
+    std::span<const uint32_t> tensors;
+    std::span<const uint32_t> files;
+  };
+  Status locate(const Wanted& wanted);
+  Status locate_in_cache(uint32_t base, const Wanted& wanted, const Status& without);
+  Status require(std::vector<uint32_t> base_tensors, std::vector<uint32_t> base_files);
 
   const archive::Archive* archive_;
   const Options* options_;

@@ -181,9 +181,8 @@ class TensorPacker {
       FINEDELTA_CHECK(shard.read(source, range.offset, sample));
       plan_.index.base_tensors[i].sample = xxh3_64(sample);
     }
-    for (uint32_t i = 0; i < plan_.index.bases.size(); ++i) {
-      plan_.index.bases[i].identity = archive::base_identity(plan_.index, i);
-    }
+    const std::vector<Hash128> identities = archive::base_identities(plan_.index);
+    for (size_t i = 0; i < identities.size(); ++i) plan_.index.bases[i].identity = identities[i];
     return {};
   }
 

@@ -1,7 +1,5 @@
 #include "engine/summary.h"
 
-#include <algorithm>
-
 #include "coder/coder.h"
 #include "match/match.h"
 
@@ -96,13 +94,14 @@ ArchiveSummary summarize(const archive::Archive& archive) {
                      .side_bytes = archive.layout.side_size,
                      .index_bytes = archive.layout.index_size,
                      .tensors = summarize_tensors(index)};
-  for (uint32_t i = 0; i < index.bases.size(); ++i) {
+  std::vector<uint64_t> used(index.bases.size());
+  for (const archive::BaseTensor& tensor : index.base_tensors) ++used[tensor.base];
+  for (size_t i = 0; i < index.bases.size(); ++i) {
     const archive::Base& base = index.bases[i];
     out.bases.push_back({.name = base.name,
                          .revision = base.revision,
                          .identity = to_hex(base.identity.bytes),
-                         .tensors = static_cast<uint64_t>(std::ranges::count(
-                             index.base_tensors, i, &archive::BaseTensor::base))});
+                         .tensors = used[i]});
   }
   for (const archive::File& file : index.files) {
     const bool directory = file.kind == archive::FileKind::kEmptyDirectory;

@@ -31,25 +31,32 @@ void append_string(std::string& out, std::string_view text) {
 
 }  // namespace
 
+CanonicalHeader::CanonicalHeader(std::string_view metadata) {
+  if (metadata.empty()) return;
+  text_ += "\"__metadata__\":";
+  text_ += metadata;
+}
+
+void CanonicalHeader::add(std::string_view name, DType dtype, std::span<const uint64_t> shape) {
+  const uint64_t end = begin_ + tensor_bytes(dtype, shape).value_or(0);
+  if (text_.size() > 1) text_ += ',';
+  append_string(text_, name);
+  fmt::format_to(std::back_inserter(text_),
+                 R"(:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", dtype_name(dtype),
+                 fmt::join(shape, ","), begin_, end);
+  begin_ = end;
+}
+
+std::string CanonicalHeader::finish() {
+  text_ += '}';
+  text_.append((kAlignment - text_.size() % kAlignment) % kAlignment, ' ');
+  return std::move(text_);
+}
+
 std::string canonical_header(std::string_view metadata, std::span<const Tensor> tensors) {
-  std::string out = "{";
-  if (!metadata.empty()) {
-    out += "\"__metadata__\":";
-    out += metadata;
-  }
-  uint64_t begin = 0;
-  for (const Tensor& tensor : tensors) {
-    const uint64_t end = begin + tensor_bytes(tensor.dtype, tensor.shape).value_or(0);
-    if (out.size() > 1) out += ',';
-    append_string(out, tensor.name);
-    fmt::format_to(std::back_inserter(out),
-                   R"(:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
-                   dtype_name(tensor.dtype), fmt::join(tensor.shape, ","), begin, end);
-    begin = end;
-  }
-  out += '}';
-  out.append((kAlignment - out.size() % kAlignment) % kAlignment, ' ');
-  return out;
+  CanonicalHeader header(metadata);
+  for (const Tensor& tensor : tensors) header.add(tensor.name, tensor.dtype, tensor.shape);
+  return header.finish();
 }
 
 }  // namespace finedelta::safetensors

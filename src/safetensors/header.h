@@ -60,6 +60,19 @@ Result<Header> parse_header(std::string json, uint64_t data_size, std::string_vi
 // refused.
 Result<Header> read_header(const InputFile& file, uint64_t limit);
 
+// Puts together, piece by piece, what `canonical_header` below describes.
+class CanonicalHeader {
+ public:
+  explicit CanonicalHeader(std::string_view metadata);
+  void add(std::string_view name, DType dtype, std::span<const uint64_t> shape);
+  [[nodiscard]] size_t size() const { return text_.size(); }  // so far
+  [[nodiscard]] std::string finish();                         // once, at the end
+
+ private:
+  std::string text_ = "{";
+  uint64_t begin_ = 0;  // of the next tensor
+};
+
 // The header as the reference implementation writes it: "__metadata__" first (where `metadata` is
 // not empty), then the tensors in the given order as
 // "NAME":{"dtype":"T","shape":[A,B],"data_offsets":[B,E]}, no white space, padded with spaces to a

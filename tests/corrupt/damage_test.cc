@@ -78,7 +78,8 @@ TEST_F(DamageTest, EveryFlippedBitIsFound) {
     } else if (!text.contains(" needs a finedelta that reads archive format ")) {
       EXPECT_EQ(text.substr(0, 9), "damaged: ") << "bit " << bit << ": " << text;
     } else {
-      EXPECT_EQ(at, sound_.find(kReader) + kReader.size()) << "bit " << bit;
+      // The digit, or the quote behind it, which a flip can make another digit.
+      EXPECT_LE(at - sound_.find(kReader) - kReader.size(), 1u) << "bit " << bit;
     }
   }
 }

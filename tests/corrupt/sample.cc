@@ -107,7 +107,7 @@ void add_base(archive::Index& index) {
     index.base_files.push_back(
         {.path = path, .size = content.size(), .hash = xxh3_128(as_bytes(content))});
   }
-  index.bases[0].identity = archive::base_identity(index, 0);
+  index.bases[0].identity = archive::base_identities(index)[0];
 }
 
 File make_model() {

@@ -1,0 +1,156 @@
+#include <set>
+#include <string_view>
+
+#include "archive/index_parts.h"
+#include "base/relative_path.h"
+#include "predict/base/base.h"
+#include "safetensors/header.h"
+
+namespace finedelta::archive {
+
+namespace {
+
+constexpr uint64_t kLongestModelName = 512;
+constexpr uint64_t kLongestName = uint64_t{1} << 20;
+
+void decode_general(RecordReader& reader, Index& index) {
+  const uint8_t flags = reader.u8();
+  if (flags > 1) reader.reject("it has unknown flags");
+  index.single_file = flags == 1;
+  index.chunk_log2 = reader.u8();
+  if (index.chunk_log2 < kLeastChunkLog2 || index.chunk_log2 > kLargestChunkLog2) {
+    reader.reject("its chunk size is out of range");
+  }
+}
+
+void decode_bases(RecordReader& reader, Index& index) {
+  const uint64_t number = reader.count<Base>(2 + sizeof(Hash128));
+  for (uint64_t i = 0; i < number && reader.ok(); ++i) {
+    Base base;
+    base.name = reader.text(kLongestModelName);
+    base.revision = reader.text(kLongestModelName);
+    base.identity.bytes = reader.array<16>();
+    index.bases.push_back(std::move(base));
+  }
+}
+
+void decode_base_tensors(RecordReader& reader, Index& index) {
+  const uint64_t number = reader.count<BaseTensor>(4 + sizeof(Hash128) + sizeof(uint64_t));
+  for (uint64_t i = 0; i < number && reader.ok(); ++i) {
+    BaseTensor tensor;
+    tensor.base = reader.place(index.bases.size());
+    tensor.name = reader.text(kLongestName);
+    tensor.dtype = reader.dtype();
+    tensor.shape = reader.shape();
+    if (reader.ok() && !safetensors::tensor_bytes(tensor.dtype, tensor.shape)) {
+      reader.reject("a base tensor has an impossible shape");
+    }
+    index.base_tensors.push_back(std::move(tensor));
+  }
+  for (BaseTensor& tensor : index.base_tensors) tensor.fingerprint.bytes = reader.array<16>();
+  for (BaseTensor& tensor : index.base_tensors) tensor.sample = reader.u64();
+}
+
+void decode_base_files(RecordReader& reader, Index& index) {
+  const uint64_t number = reader.count<BaseFile>(3 + sizeof(Hash128));
+  for (uint64_t i = 0; i < number && reader.ok(); ++i) {
+    BaseFile file;
+    file.base = reader.place(index.bases.size());
+    file.path = reader.text(kLongestRelativePath);
+    file.size = reader.varint();
+    file.hash.bytes = reader.array<16>();
+    index.base_files.push_back(std::move(file));
+  }
+}
+
+Tensor decode_tensor(RecordReader& reader, const Index& index) {
+  Tensor tensor;
+  tensor.name = reader.text(kLongestName);
+  tensor.dtype = reader.dtype();
+  tensor.shape = reader.shape();
+  const uint8_t predictor = reader.u8();
+  if (predictor > 1) reader.reject("a predictor is unknown");
+  if (predictor == 1) tensor.base_tensor = reader.place(index.base_tensors.size());
+  if (!reader.ok() || !tensor.base_tensor) return tensor;
+  const BaseTensor& base = index.base_tensors[*tensor.base_tensor];
+  if (!can_predict(base.dtype, base.shape, tensor.dtype, tensor.shape)) {
+    reader.reject("a tensor can't be predicted from its base tensor");
+  }
+  // Whoever describes a tensor repeats this name.
+  reader.spend(base.name.size());
+  return tensor;
+}
+
+void decode_shard(RecordReader& reader, const Index& index, File& file) {
+  const uint8_t form = reader.u8();
+  if (form > 1) reader.reject("a header has an unknown form");
+  file.canonical_header = form == 0;
+  (file.canonical_header ? file.metadata : file.header) = reader.text(safetensors::kLargestHeader);
+  const uint64_t number = reader.count<Tensor>(4);
+  // The description of each tensor repeats the path.
+  reader.spend(number * file.path.size());
+  if (!reader.ok()) return;
+  std::set<std::string_view> names;
+  file.tensors.reserve(number);
+  for (uint64_t i = 0; i < number && reader.ok(); ++i) {
+    file.tensors.push_back(decode_tensor(reader, index));
+    if (!names.insert(file.tensors.back().name).second) {
+      reader.reject("two tensors of a shard have the same name");
+    }
+  }
+}
+
+void decode_file(RecordReader& reader, const Index& index, File& file) {
+  switch (file.kind) {
+    case FileKind::kShard:
+      decode_shard(reader, index, file);
+      break;
+    case FileKind::kPatch:
+      file.size = reader.varint();
+      file.base_file = reader.place(index.base_files.size());
+      break;
+    case FileKind::kStored:
+      file.size = reader.varint();
+      break;
+    case FileKind::kEmbedded:
+      file.size = reader.varint();
+      if (file.size > kLargestEmbedded) reader.reject("an embedded file is too large");
+      break;
+    case FileKind::kReference:
+      file.base_file = reader.place(index.base_files.size());
+      break;
+    case FileKind::kEmptyDirectory:
+      if (file.executable) reader.reject("a file is of an unknown kind");
+      break;
+  }
+}
+
+void decode_files(RecordReader& reader, Index& index) {
+  const uint64_t number = reader.count<File>(3);
+  for (uint64_t i = 0; i < number && reader.ok(); ++i) {
+    File file;
+    file.path = reader.text(kLongestRelativePath);
+    const uint8_t kind = reader.u8();
+    if ((kind & 15) > static_cast<unsigned>(FileKind::kEmptyDirectory) || kind > 31) {
+      reader.reject("a file is of an unknown kind");
+    }
+    if (!reader.ok()) return;
+    file.kind = static_cast<FileKind>(kind & 15);
+    file.executable = (kind & 16) != 0;
+    decode_file(reader, index, file);
+    index.files.push_back(std::move(file));
+  }
+}
+
+}  // namespace
+
+void decode_records(RecordReader& reader, Index& index) {
+  decode_general(reader, index);
+  decode_bases(reader, index);
+  decode_base_tensors(reader, index);
+  decode_base_files(reader, index);
+  if (reader.varint() != 0) reader.reject("it has tables, which this version does not know");
+  decode_files(reader, index);
+}
+
+}  // namespace finedelta::archive

@@ -1,0 +1,27 @@
+// The steps of decode_index, in their order. What is wrong is told by the reader's status or by the
+// Status that is returned: kDamaged without the archive's path, kFailure where memory is too
+// little.
+#ifndef FINEDELTA_ARCHIVE_INDEX_PARTS_H_
+#define FINEDELTA_ARCHIVE_INDEX_PARTS_H_
+
+#include "archive/format.h"
+#include "archive/layout.h"
+#include "archive/record_reader.h"
+
+namespace finedelta::archive {
+
+// Reads everything before the chunks.
+void decode_records(RecordReader& reader, Index& index);
+
+// Whether those records fit together. A shard's header may take `header_limit` bytes.
+Status check_records(const Index& index, uint64_t header_limit);
+
+// Reads the chunks; `index` is complete but for them.
+void decode_chunks(RecordReader& reader, const Layout& layout, Index& index);
+
+// Whether coders, sizes and prefixes of the chunks are allowed.
+Status check_chunks(const Index& index);
+
+}  // namespace finedelta::archive
+
+#endif  // FINEDELTA_ARCHIVE_INDEX_PARTS_H_
