@@ -92,7 +92,7 @@ class SidePacker {
     const auto prefix_of = [&](uint64_t number) {
       if (!older) return PrefixRange{};
       return prefix_range(number * archive::kSideChunk,
-                          archive::side_chunk_bytes(file.size, number), file.size, older->size());
+                          archive::side_chunk_bytes(file.size, number), older->size());
     };
     const int level = file.size > kLarge ? kLargeLevel : kLevel;
     FINEDELTA_CHECK(parallel_ordered(
