@@ -61,6 +61,20 @@ TEST_F(DamageTest, TheSampleIsSound) {
   EXPECT_TRUE(std::filesystem::is_directory(dir_.path("out/empty")));
 }
 
+TEST_F(DamageTest, ANewerVersionThatAsksForNoNewerReaderIsRead) {
+  const auto size_at = [&](std::string_view name) {
+    return std::stoull(sound_.substr(sound_.find("\"shape\":[", sound_.find(name)) + 9));
+  };
+  const archive::Layout newer{.version = 12,
+                              .payload_size = size_at("finedelta.payload"),
+                              .side_size = size_at("finedelta.side"),
+                              .index_size = size_at("finedelta.index")};
+  const auto summary = inspect(
+      dir_.write("archive", archive::encode_layout(newer) + sound_.substr(archive::kHeaderSlot)));
+  ASSERT_EQ(error_text(summary), "no error");
+  EXPECT_EQ(summary->format_version, 12u);
+}
+
 TEST_F(DamageTest, EveryFlippedBitIsFound) {
   write(sound_);
   std::fstream file(archive_, std::ios::binary | std::ios::in | std::ios::out);

@@ -230,18 +230,21 @@ std::string write_sample_base(const TempDir& dir) {
   return dir.path("base");
 }
 
-Regions regions_of(const Parts& parts) {
-  Regions regions;
-  for (size_t chunk = 0; chunk < kSampleChunks; ++chunk) {
-    (chunk < kBundleChunk ? regions.payload : regions.side) += parts.stored[chunk];
-  }
-  const std::vector<std::byte> index = archive::encode_index(parts.index);
-  const Bytes stored = index;
+std::string body_of(const archive::Index& index) {
+  const std::vector<std::byte> encoded = archive::encode_index(index);
+  const Bytes stored = encoded;
   std::vector<std::byte> body(load<uint64_t>(stored.data() + sizeof(Hash128)));
   if (!ZstdDecoder().decompress(stored.subspan(sizeof(Hash128) + sizeof(uint64_t)), {}, body)) {
     throw std::logic_error("the index that was just written can't be read");
   }
-  regions.body = text_of(body);
+  return text_of(body);
+}
+
+Regions regions_of(const Parts& parts) {
+  Regions regions{.payload = {}, .side = {}, .body = body_of(parts.index)};
+  for (size_t chunk = 0; chunk < kSampleChunks; ++chunk) {
+    (chunk < kBundleChunk ? regions.payload : regions.side) += parts.stored[chunk];
+  }
   return regions;
 }
 

@@ -42,6 +42,9 @@ struct Parts {
 // Writes the base that it was made from to the folder "base" and returns its path.
 std::string write_sample_base(const TempDir& dir);
 
+// The body of an index, before compression.
+[[nodiscard]] std::string body_of(const archive::Index& index);
+
 // Stored bytes of payload and side files, and the body of an index, before compression.
 struct Regions {
   std::string payload;

@@ -1,5 +1,5 @@
-// Writes the lying archives of tests/corrupt to FOLDER/files, one file each, and what the fuzzers
-// start from to FOLDER/index and FOLDER/unpack:
+// Writes the lying archives of tests/corrupt to FOLDER/files, one file each, and what fuzz_index
+// and fuzz_unpack can start from to FOLDER/index and FOLDER/unpack:
 //   make_corrupt_files FOLDER
 // The files are committed, so that later readers are held against archives that earlier ones knew.
 #include <cstdio>
@@ -9,10 +9,15 @@
 #include <string>
 #include <string_view>
 
+#include "archive/layout.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/zstd.h"
 #include "corrupt/lies.h"
 
 namespace {
 
+using namespace finedelta;
 using namespace finedelta::corrupt;
 
 void write(const std::filesystem::path& path, std::string_view content) {
@@ -23,6 +28,35 @@ void write(const std::filesystem::path& path, std::string_view content) {
   out.flush();
 }
 
+// Two sizes, and the regions that they are of; see fuzz/archive_input.h.
+std::string fuzz_input(const archive::Layout& layout, Bytes regions, Bytes body) {
+  ByteWriter out;
+  out.u16(static_cast<uint16_t>(layout.payload_size));
+  out.u16(static_cast<uint16_t>(layout.side_size));
+  out.bytes(regions);
+  out.bytes(body);
+  return std::string(as_text(out.view()));
+}
+
+// For archives whose header and index frame are sound.
+void write_fuzz_inputs(const std::filesystem::path& folder, const std::string& name,
+                       const std::string& archive) {
+  const auto file = InputFile::open((folder / "files" / name).string());
+  const auto layout = file ? archive::read_layout(*file) : std::unexpected(file.error());
+  constexpr uint64_t kIndexHead = sizeof(Hash128) + sizeof(uint64_t);
+  if (!layout || layout->index_size < kIndexHead) return;
+  const Bytes bytes = as_bytes(archive);
+  const Bytes index = bytes.subspan(layout->index_offset());
+  const auto size = load<uint64_t>(index.data() + sizeof(Hash128));
+  constexpr uint64_t kLargestSeed = 4096;
+  if (size > kLargestSeed) return;
+  std::vector<std::byte> body(size);
+  if (!ZstdDecoder().decompress(index.subspan(kIndexHead), {}, body)) return;
+  const Bytes regions = bytes.first(layout->index_offset()).subspan(archive::kHeaderSlot);
+  write(folder / "index" / name, fuzz_input(*layout, {}, body));
+  write(folder / "unpack" / name, fuzz_input(*layout, regions, body));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -31,7 +65,13 @@ int main(int argc, char** argv) try {
     return 2;
   }
   const std::filesystem::path folder = argv[1];
-  for (const Lie& lie : all_lies()) write(folder / "files" / lie.name, lie.archive);
+  for (const Lie& lie : all_lies()) {
+    write(folder / "files" / lie.name, lie.archive);
+    write_fuzz_inputs(folder, lie.name, lie.archive);
+  }
+  const std::string sound = seal(regions_of(sample_parts()));
+  write(folder / "sound" / "files" / "sound", sound);
+  write_fuzz_inputs(folder / "sound", "sound", sound);
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
