@@ -26,8 +26,8 @@ std::string closing_line(const VerifyReport& report, std::string_view archive) {
         in_quotes(archive), count_text(report.files, "file"), size_text(report.bytes));
   }
   return fmt::format(
-      "verified {}; all {} ({}) are as they were written; that a base gives the files back was not "
-      "checked: add --base BASE",
+      "verified {}; only the archive itself was checked, all {} with {}: add --base BASE to check "
+      "the rebuild too",
       in_quotes(archive), size_text(report.archive_bytes), count_text(report.chunks, "chunk"));
 }
 

@@ -41,10 +41,14 @@ int report_error(const Error& error, bool json) {
 int run_verb(const Verb& verb, const Arguments& arguments) {
   Session session(arguments, signal_cancellation());
   const Result<Report> report = verb.run(arguments, session);
-  session.close(report.has_value() ? report->closing : "");
+  session.clear_progress();
   if (!report.has_value()) return report_error(report.error(), arguments.json);
-  if (arguments.json) return print_output(report->json + "\n");
-  return arguments.quiet ? 0 : print_output(report->text);
+  const std::string output = arguments.json ? report->json + "\n" : report->text;
+  if (!arguments.quiet || arguments.json) {
+    if (const int code = print_output(output); code != 0) return code;
+  }
+  session.close(report->closing);
+  return 0;
 }
 
 int run(int count, char** words) {

@@ -67,9 +67,12 @@ void Session::note(std::string_view text) {
   print_labelled("note", arguments_.json || !with_colour() ? "" : "33", text);
 }
 
-void Session::close(std::string_view closing) {
+void Session::clear_progress() {
   const std::lock_guard lock(mutex_);
   if (line_.has_value()) line_->clear();
+}
+
+void Session::close(std::string_view closing) {
   if (closing.empty() || arguments_.quiet || arguments_.json) return;
   (void)write_all(STDERR_FILENO, fmt::format("{}\n", closing));
 }

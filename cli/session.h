@@ -26,7 +26,9 @@ class Session {
   // options refer to the session.
   void begin(std::string_view doing, std::string_view what, Options& options);
 
-  // Ends the progress line and says what was done.
+  void clear_progress();
+
+  // Says what was done.
   void close(std::string_view closing);
 
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }

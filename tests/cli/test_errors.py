@@ -8,7 +8,6 @@ from conftest import assert_error, make_model, random_bf16, read_tree
 
 @pytest.mark.parametrize("words", [
     ["pack", "base", "tune", "-o", "there"],
-    ["unpack", "base", "tune.fd", "-o", "there"],
     ["extract", "base", "tune.fd", "bias", "-o", "there"],
 ])
 def test_an_existing_output_is_kept(run, pair, archive, tmp_path, words):
@@ -18,7 +17,7 @@ def test_an_existing_output_is_kept(run, pair, archive, tmp_path, words):
     assert there.read_text() == "mine"
     outcome = run(*words, "--force")
     assert outcome.code == 0, outcome.err
-    assert not there.is_file() or there.read_bytes() != b"mine"
+    assert there.read_bytes() != b"mine"
 
 
 def test_an_existing_folder_is_kept(run, pair, archive, tmp_path):
@@ -29,6 +28,13 @@ def test_an_existing_folder_is_kept(run, pair, archive, tmp_path):
     assert read_tree(out) == {"mine": b"mine"}
     assert run("unpack", "base", "tune.fd", "-o", "out", "--force").code == 0
     assert read_tree(out) == read_tree(tmp_path / "tune")
+
+
+def test_a_file_is_not_replaced_by_a_folder(run, pair, archive, tmp_path):
+    there = tmp_path / "there"
+    there.write_text("mine")
+    assert_error(run("unpack", "base", "tune.fd", "-o", "there", "--force"), 2)
+    assert there.read_text() == "mine"
 
 
 @pytest.mark.parametrize("words", [
