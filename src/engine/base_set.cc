@@ -27,11 +27,13 @@ Result<uint64_t> sample_hash(const Shard& shard, const safetensors::Tensor& tens
   return xxh3_64(sample);
 }
 
-Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& tensor) {
+Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& tensor,
+                               const Cancellation* cancel) {
   const uint64_t size = bytes_of(tensor);
   archive::Fingerprint fingerprint(tensor.dtype, tensor.shape);
   std::vector<std::byte> block;
   for (uint64_t at = 0; at < size; at += archive::kFingerprintBlock) {
+    if (cancel && cancel->cancelled()) return fail(ErrorCode::kCancelled, "interrupted");
     block.resize(std::min(archive::kFingerprintBlock, size - at));
     FINEDELTA_CHECK(shard.read(tensor, at, block));
     fingerprint.add_block(xxh3_128(block));
@@ -98,10 +100,11 @@ Result<BaseSet::Place> BaseSet::find_tensor(const archive::BaseTensor& wanted) {
 // The place in `found` (not empty) of the tensor with this fingerprint. A single one is not hashed,
 // since the results prove it; where none fits, the first is taken for the same reason.
 Result<size_t> BaseSet::choose(const std::vector<std::pair<Opened*, Place>>& found,
-                               const Hash128& fingerprint) {
+                               const Hash128& fingerprint) const {
   for (size_t i = 0; found.size() > 1 && i < found.size(); ++i) {
     const Place& place = found[i].second;
-    FINEDELTA_ASSIGN(const Hash128 hash, fingerprint_of(*place.shard, *place.tensor));
+    FINEDELTA_ASSIGN(const Hash128 hash,
+                     fingerprint_of(*place.shard, *place.tensor, options_->cancel));
     if (hash == fingerprint) return i;
   }
   return 0;
@@ -194,7 +197,8 @@ Status BaseSet::read(uint32_t base_tensor, uint64_t offset, MutableBytes to) con
 Status BaseSet::check_tensor(uint32_t base_tensor) const {
   const archive::BaseTensor& wanted = archive_->index.base_tensors[base_tensor];
   const Place& place = places_[base_tensor];
-  FINEDELTA_ASSIGN(const Hash128 fingerprint, fingerprint_of(*place.shard, *place.tensor));
+  FINEDELTA_ASSIGN(const Hash128 fingerprint,
+                   fingerprint_of(*place.shard, *place.tensor, options_->cancel));
   if (fingerprint == wanted.fingerprint) return {};
   return fail(ErrorCode::kWrongBase,
               "wrong base: tensor {} differs from the one that the archive was made from "
@@ -204,7 +208,7 @@ Status BaseSet::check_tensor(uint32_t base_tensor) const {
 
 Status BaseSet::check_file(uint32_t base_file) const {
   const archive::BaseFile& wanted = archive_->index.base_files[base_file];
-  FINEDELTA_ASSIGN(const Hash128 hash, hash_file(file(base_file)));
+  FINEDELTA_ASSIGN(const Hash128 hash, hash_file(file(base_file), options_->cancel));
   if (hash == wanted.hash) return {};
   return fail(ErrorCode::kWrongBase,
               "wrong base: file {} differs from the one that the archive was made from",

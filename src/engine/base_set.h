@@ -60,8 +60,8 @@ class BaseSet {
 
   Status add(const std::string& argument);
   Result<Place> find_tensor(const archive::BaseTensor& wanted);
-  static Result<size_t> choose(const std::vector<std::pair<Opened*, Place>>& found,
-                               const Hash128& fingerprint);
+  Result<size_t> choose(const std::vector<std::pair<Opened*, Place>>& found,
+                        const Hash128& fingerprint) const;
   Result<InputFile> find_file(const archive::BaseFile& wanted);
   // The records of one base that are wanted.
   struct Wanted {
