@@ -16,5 +16,8 @@ fi
 
 # The clone is not to be written to: no caches, no .pyc files.
 export PYTHONDONTWRITEBYTECODE=1
+# What several folders share.
+export PYTHONPATH=$root/tests/support_py
 cd "$root"
-exec "$python" -m pytest -q -p no:cacheprovider --rootdir "$root/tests" "$@"
+exec "$python" -m pytest -q -p no:cacheprovider -o tmp_path_retention_policy=failed \
+  --rootdir "$root/tests" "$@"

@@ -56,24 +56,23 @@ bool skip_past(std::string_view& text, std::string_view mark) {
   return true;
 }
 
-// The versions that the header claims; whether all of it is right is found by writing it anew.
-bool take_versions(std::string_view header, Layout& layout) {
-  header.remove_prefix(kLengthSize + kStart.size());
-  const auto version = take_number(header);
-  if (!version || !header.starts_with(kOldestReader)) return false;
-  header.remove_prefix(kOldestReader.size());
-  const auto oldest_reader = take_number(header);
-  if (!oldest_reader) return false;
+// What the header claims; whether it is right is found by writing it anew. Each takes its part from
+// the front of `text`, the first from what is behind kStart, and fails where it is not there.
+bool take_versions(std::string_view& text, Layout& layout) {
+  const auto version = take_number(text);
+  if (!version || !text.starts_with(kOldestReader)) return false;
+  text.remove_prefix(kOldestReader.size());
+  const auto oldest = take_number(text);
+  if (!oldest || *oldest > *version) return false;
   layout.version = *version;
-  layout.oldest_reader = *oldest_reader;
+  layout.oldest_reader = *oldest;
   return true;
 }
 
-// The same for the sizes.
-bool take_sizes(std::string_view header, Layout& layout) {
-  for (uint64_t* const size : {&layout.payload_size, &layout.side_size, &layout.index_size}) {
-    if (!skip_past(header, R"("shape":[)")) return false;
-    const auto number = take_number(header);
+bool take_sizes(std::string_view& text, Layout& layout) {
+  for (uint64_t* size : {&layout.payload_size, &layout.side_size, &layout.index_size}) {
+    if (!skip_past(text, R"("shape":[)")) return false;
+    const auto number = take_number(text);
     if (!number || *number > kLargestPart) return false;
     *size = *number;
   }
@@ -106,14 +105,15 @@ Result<Layout> read_layout(const InputFile& file) {
                 quote(file.path()));
   }
   FINEDELTA_ASSIGN(const std::string slot, read_start(file, kHeaderSlot));
+  std::string_view text = std::string_view(slot).substr(kLengthSize + kStart.size());
   Layout layout;
-  const bool has_versions = take_versions(slot, layout);
+  const bool has_versions = take_versions(text, layout);
   if (has_versions && layout.oldest_reader > kFormatVersion) {
     return fail(ErrorCode::kUsage,
                 "{} needs a finedelta that reads archive format {}; this one reads up to {}",
                 quote(file.path()), layout.oldest_reader, kFormatVersion);
   }
-  if (!has_versions || !take_sizes(slot, layout) || encode_layout(layout) != slot) {
+  if (!has_versions || !take_sizes(text, layout) || encode_layout(layout) != slot) {
     return fail(ErrorCode::kDamaged, "{}: the archive's header is damaged", quote(file.path()));
   }
   if (file.size() != layout.file_size()) {

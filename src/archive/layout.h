@@ -18,7 +18,7 @@ inline constexpr uint64_t kHeaderSlot = 512;
 
 struct Layout {
   uint64_t version = kFormatVersion;        // that the archive was written in
-  uint64_t oldest_reader = kFormatVersion;  // the oldest version that its readers must know
+  uint64_t oldest_reader = kFormatVersion;  // the oldest version that a reader must know
   uint64_t payload_size = 0;
   uint64_t side_size = 0;
   uint64_t index_size = 0;

@@ -34,10 +34,10 @@ template <typename... Args>
 #define FINEDELTA_CONCAT_INNER(a, b) a##b
 #define FINEDELTA_CONCAT(a, b) FINEDELTA_CONCAT_INNER(a, b)
 
-#define FINEDELTA_CHECK_INNER(result, expression)                        \
-  do {                                                                   \
-    if (auto result = (expression); !result.has_value()) [[unlikely]]    \
-      return std::unexpected(std::move(result).error());                 \
+#define FINEDELTA_CHECK_INNER(result, expression)                     \
+  do {                                                                \
+    if (auto result = (expression); !result.has_value()) [[unlikely]] \
+      return std::unexpected(std::move(result).error());              \
   } while (false)
 
 // Returns from the enclosing function when `expression`, a Status or Result, holds an error. The

@@ -45,6 +45,11 @@ Descriptor::~Descriptor() {
 
 int Descriptor::release() { return std::exchange(fd_, -1); }
 
+std::unexpected<Error> fail_changed(std::string_view path) {
+  return fail(ErrorCode::kFailure, "{} was changed while it was being read; try again",
+              quote(path));
+}
+
 Result<InputFile> InputFile::open(const std::string& path) {
   InputFile file;
   file.path_ = path;
@@ -73,10 +78,7 @@ Status InputFile::read(uint64_t offset, MutableBytes to) const {
 
 Status InputFile::check_unchanged() const {
   FINEDELTA_ASSIGN(const FileStamp now, stamp_of(descriptor_.get(), path_));
-  if (now != opened_) {
-    return fail(ErrorCode::kFailure, "{} was changed while it was being read; try again",
-                quote(path_));
-  }
+  if (now != opened_) return fail_changed(path_);
   return {};
 }
 

@@ -4,7 +4,9 @@
 #define FINEDELTA_BASE_FILE_H_
 
 #include <cstdint>
+#include <expected>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "finedelta/result.h"
@@ -39,6 +41,9 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 
+// kFailure: `path` is not what it was.
+std::unexpected<Error> fail_changed(std::string_view path);
+
 // A regular file open for reading. Const members may be called from several threads at once.
 class InputFile {
  public:
@@ -47,6 +52,7 @@ class InputFile {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] uint64_t size() const { return opened_.size; }  // when it was opened
+  [[nodiscard]] const FileStamp& stamp() const { return opened_; }
 
   // Fills `to` from `offset`; a file that ends earlier is kDamaged.
   Status read(uint64_t offset, MutableBytes to) const;

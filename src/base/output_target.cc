@@ -143,6 +143,9 @@ std::unexpected<Error> fail_unreachable(int error_number, std::string_view actio
     case ELOOP:
     case ENAMETOOLONG:
       failure.error().code = ErrorCode::kUsage;
+      break;
+    default:
+      break;
   }
   return failure;
 }
@@ -198,6 +201,8 @@ Result<bool> contains(const std::string& outer, const std::string& inner) {
   }
   if (identity_of(info) == wanted) return true;
   if (S_ISDIR(info.st_mode)) return is_at_or_above(wanted, inner);
+  // What a link such as /dev/stdout leads to may have no name: a pipe lies in no directory.
+  if (!S_ISREG(info.st_mode)) return false;
   FINEDELTA_ASSIGN(const std::string resolved, canonical(inner));
   return is_at_or_above(wanted, parent_of(resolved));
 }

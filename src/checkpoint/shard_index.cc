@@ -85,8 +85,7 @@ class IndexReader : public nlohmann::json_sax<Json> {
   bool other_value() {
     if (depth_ == 0) return stop("is not a JSON object");
     if (depth_ == 1 && key_ == kWeightMap) return stop("has a \"weight_map\" that is no object");
-    if (in_weight_map())
-      return stop(fmt::format("names no file for tensor {}", quote(key_)));
+    if (in_weight_map()) return stop(fmt::format("names no file for tensor {}", quote(key_)));
     return true;
   }
 
@@ -101,8 +100,8 @@ class IndexReader : public nlohmann::json_sax<Json> {
                               quote(tensor), quote(shard)));
     }
     if (!found->second.contains(tensor)) {
-      return stop(fmt::format("says that tensor {} is in {}, which does not hold it",
-                              quote(tensor), quote(shard)));
+      return stop(fmt::format("says that tensor {} is in {}, which does not hold it", quote(tensor),
+                              quote(shard)));
     }
     return true;
   }
@@ -137,12 +136,10 @@ Status check_shard_index(const std::string& file, std::string_view directory,
   IndexReader reader(directory, shards);
   // With a handler of our own the parser reports errors to it and throws nothing.
   if (!Json::sax_parse(text, &reader)) {
-    return fail(ErrorCode::kDamaged, "the shard index {} {}", quote(file),
-                reader.why());
+    return fail(ErrorCode::kDamaged, "the shard index {} {}", quote(file), reader.why());
   }
   if (!reader.has_weight_map()) {
-    return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"",
-                quote(file));
+    return fail(ErrorCode::kDamaged, "the shard index {} has no \"weight_map\"", quote(file));
   }
   return {};
 }

@@ -57,8 +57,8 @@ struct Coder {
 
 // The coder with the smallest estimate (the first among equals) and that estimate.
 struct CoderChoice {
-  const Coder* coder = nullptr;
-  uint64_t estimate = 0;
+  const Coder* coder;
+  uint64_t estimate;
 };
 [[nodiscard]] CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch);
 

@@ -25,12 +25,11 @@ static_assert(ids_are_places());
 std::span<const Coder> coders() { return kCoders; }
 
 CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch) {
-  CoderChoice best;
+  CoderChoice best{&kRawCoder, chunk.value.size()};
   for (const Coder& coder : kCoders) {
-    const auto estimate = coder.analyze(chunk, scratch);
-    if (!estimate) continue;
-    if (!best.coder || *estimate < best.estimate) best = {&coder, *estimate};
     if (best.estimate == 0) break;
+    const auto estimate = coder.analyze(chunk, scratch);
+    if (estimate && *estimate < best.estimate) best = {&coder, *estimate};
   }
   return best;
 }

@@ -30,7 +30,8 @@ Status ArchiveReader::State::require_base(const archive::Tensor& tensor) {
 
 Status ArchiveReader::State::read_chunk(
     Decoder& decoder, const archive::Tensor& tensor, uint64_t number, uint64_t first, uint64_t end,
-    std::vector<std::byte>& value, const std::function<Status(uint64_t offset, Bytes bytes)>& use) {
+    std::vector<std::byte>& value,
+    const std::function<Status(uint64_t offset, Bytes bytes)>& use) const {
   const uint64_t begin = number * archive.index.units_per_chunk() * dtype_unit(tensor.dtype);
   value.resize(archive::chunk_bytes(archive.index, tensor, number));
   FINEDELTA_CHECK(decoder.tensor_chunk(tensor, number, value));
@@ -95,7 +96,7 @@ Status ArchiveReader::read(size_t tensor, uint64_t first, std::span<std::byte> t
   for (uint64_t number = first / chunk; status && number * chunk < end; ++number) {
     status = state_->read_chunk(*decoder, wanted, number, first, end, value,
                                 [&](uint64_t offset, Bytes bytes) -> Status {
-                                  std::ranges::copy(bytes, to.begin() + offset);
+                                  std::ranges::copy(bytes, to.data() + offset);
                                   return {};
                                 });
   }

@@ -19,8 +19,9 @@
 namespace finedelta {
 
 // Finds the base tensors and base files that an archive records in the checkpoints at hand. A
-// tensor is found by name, dtype, shape and sample hash, in whichever base and shard it is.
-// After `require_*`, const members may be called from several threads at once.
+// tensor is found by name, dtype, shape and sample hash, in whichever base and shard it is; where
+// several fit (tables of which few rows differ), their fingerprints decide. A file is found by
+// path, size and hash. After `require_*`, const members may be called from several threads at once.
 class BaseSet {
  public:
   // `archive` must outlive the set. Opens `arguments` (headers only).
@@ -59,6 +60,8 @@ class BaseSet {
 
   Status add(const std::string& argument);
   Result<Place> find_tensor(const archive::BaseTensor& wanted);
+  static Result<size_t> choose(const std::vector<std::pair<Opened*, Place>>& found,
+                               const Hash128& fingerprint);
   Result<InputFile> find_file(const archive::BaseFile& wanted);
   // The records of one base that are wanted.
   struct Wanted {

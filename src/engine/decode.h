@@ -33,7 +33,7 @@ class Decoder {
 
   // The same for chunk `number` of all side chunks' count; `file` is the patched file it belongs
   // to, or null.
-  Status side_chunk(uint64_t chunk, const archive::File* file, MutableBytes value);
+  Status side_chunk(uint64_t number, const archive::File* file, MutableBytes value);
 
  private:
   Status read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "engine/file_hashes.h"
+#include "engine/input_stamps.h"
 #include "engine/output_apart.h"
 #include "engine/pack_plan.h"
 #include "engine/pack_side_files.h"
@@ -23,16 +24,6 @@ Status check_apart(const Inputs& inputs, const std::string& archive) {
   std::vector<std::string> locations = {inputs.fine_tune.location};
   for (const Checkpoint& base : inputs.bases) locations.push_back(base.location);
   return check_output_apart(archive, locations);
-}
-
-Status check_unchanged(const Inputs& inputs) {
-  for (const Shard& shard : inputs.fine_tune.shards) {
-    FINEDELTA_CHECK(shard.file.check_unchanged());
-  }
-  for (const Checkpoint& base : inputs.bases) {
-    for (const Shard& shard : base.shards) FINEDELTA_CHECK(shard.file.check_unchanged());
-  }
-  return {};
 }
 
 uint64_t total_bytes(const Checkpoint& checkpoint) {
@@ -75,6 +66,7 @@ Result<PackReport> pack(const std::vector<std::string>& bases, const std::string
   FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
   FINEDELTA_CHECK(check_apart(inputs, archive));
   FINEDELTA_ASSIGN(archive::Writer writer, archive::Writer::create(archive, options.force));
+  FINEDELTA_ASSIGN(const InputStamps stamps, InputStamps::take(inputs));
   FileHashes hashes(inputs.fine_tune, options.cancel);
 
   const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);
@@ -90,7 +82,7 @@ Result<PackReport> pack(const std::vector<std::string>& bases, const std::string
 
   FINEDELTA_ASSIGN(const std::vector<Sha256> sha256, hashes.finish());
   for (size_t i = 0; i < sha256.size(); ++i) plan.index.files[i].sha256 = sha256[i];
-  FINEDELTA_CHECK(check_unchanged(inputs));
+  FINEDELTA_CHECK(stamps.check(inputs, plan));
   FINEDELTA_ASSIGN(const uint64_t archive_bytes, writer.finish(plan.index));
   return make_report(inputs, plan.index, archive_bytes);
 }

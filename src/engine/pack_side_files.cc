@@ -79,16 +79,12 @@ class SidePacker {
   static Result<std::string> read_entry(const Entry& entry, uint64_t size) {
     FINEDELTA_ASSIGN(std::string content, read_small_file(entry.source, size));
     if (content.size() == size) return content;
-    return fail(ErrorCode::kFailure, "{} was changed while it was being read; try again",
-                quote(entry.source));
+    return fail_changed(entry.source);
   }
 
   Status pack_file(const archive::File& file, const Entry& entry) {
     FINEDELTA_ASSIGN(const InputFile source, InputFile::open(entry.source));
-    if (source.size() != file.size) {
-      return fail(ErrorCode::kFailure, "{} was changed while it was being read; try again",
-                  quote(entry.source));
-    }
+    if (source.size() != file.size) return fail_changed(entry.source);
     std::optional<InputFile> older;
     if (file.kind == archive::FileKind::kPatch) {
       FINEDELTA_ASSIGN(older, open_base_file(file.base_file));
@@ -96,7 +92,7 @@ class SidePacker {
     const auto prefix_of = [&](uint64_t number) {
       if (!older) return PrefixRange{};
       return prefix_range(number * archive::kSideChunk,
-                          archive::side_chunk_bytes(file.size, number), file.size, older->size());
+                          archive::side_chunk_bytes(file.size, number), older->size());
     };
     const int level = file.size > kLarge ? kLargeLevel : kLevel;
     FINEDELTA_CHECK(parallel_ordered(

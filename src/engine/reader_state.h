@@ -26,7 +26,7 @@ struct ArchiveReader::State {
   // `end` of the tensor: `use(offset from first, bytes)`.
   Status read_chunk(Decoder& decoder, const archive::Tensor& tensor, uint64_t number,
                     uint64_t first, uint64_t end, std::vector<std::byte>& value,
-                    const std::function<Status(uint64_t offset, Bytes bytes)>& use);
+                    const std::function<Status(uint64_t offset, Bytes bytes)>& use) const;
 
   // A decoder that no other thread uses, until it is given back.
   std::unique_ptr<Decoder> take_decoder();

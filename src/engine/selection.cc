@@ -70,8 +70,7 @@ Result<Selection> parse_selection(std::string_view text, const ArchiveReader& re
   const auto rows = split(text);
   const auto place = rows ? reader.find(rows->name) : std::nullopt;
   if (!place) {
-    return fail(ErrorCode::kUsage, "the archive has no tensor {}",
-                quote(rows ? rows->name : text));
+    return fail(ErrorCode::kUsage, "the archive has no tensor {}", quote(rows ? rows->name : text));
   }
   return select_rows(text, *rows, *place, reader.tensors()[*place]);
 }

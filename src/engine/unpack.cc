@@ -69,8 +69,7 @@ class Unpacking {
         FINEDELTA_CHECK(target.make_directories(file.path));
         continue;
       }
-      FINEDELTA_ASSIGN(const OutputFile out,
-                       target.create_file(file.path, file.executable));
+      FINEDELTA_ASSIGN(const OutputFile out, target.create_file(file.path, file.executable));
       FINEDELTA_CHECK(write(file, out));
       FINEDELTA_CHECK(out.sync());
     }

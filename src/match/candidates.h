@@ -24,13 +24,13 @@ class Candidates {
  public:
   Candidates(std::span<const Checkpoint> bases, const Checkpoint& fine_tune);
 
-  // Those that can predict `tensor`, in order of base, shard and place. `by_content` tells that no
+  // Those that can predict `wanted`, in order of base, shard and place. `by_content` tells that no
   // name spoke for them.
   struct Found {
     std::vector<TensorRef> tensors;
     bool by_content = false;
   };
-  [[nodiscard]] Found find(const safetensors::Tensor& tensor) const;
+  [[nodiscard]] Found find(const safetensors::Tensor& wanted) const;
 
   [[nodiscard]] const Shard& shard(const TensorRef& ref) const;
   [[nodiscard]] const safetensors::Tensor& tensor(const TensorRef& ref) const;
@@ -38,7 +38,7 @@ class Candidates {
  private:
   using ByName = std::map<std::string_view, std::vector<TensorRef>>;
 
-  void add_named(size_t base, const std::string& name, const safetensors::Tensor& tensor,
+  void add_named(size_t base, const std::string& name, const safetensors::Tensor& wanted,
                  std::vector<TensorRef>& out) const;
 
   std::span<const Checkpoint> bases_;

@@ -12,20 +12,10 @@ constexpr uint64_t kMargin = uint64_t{1} << 20;
 
 }  // namespace
 
-PrefixRange prefix_range(uint64_t offset, uint64_t size, uint64_t new_size, uint64_t base_size) {
-  const auto clip = [&](int64_t at) {
-    return std::clamp<int64_t>(at, 0, static_cast<int64_t>(base_size));
-  };
-  const auto shift = static_cast<int64_t>(base_size) - static_cast<int64_t>(new_size);
-  const auto margin = static_cast<int64_t>(kMargin);
-  const auto from = static_cast<int64_t>(offset);
-  const auto to = static_cast<int64_t>(offset + size);
-  // Files that differ in length by more than the margin are not worth looking at from both ends.
-  const int64_t used_shift = std::abs(shift) <= margin ? shift : 0;
-  const int64_t begin = clip(std::min(from, from + used_shift) - margin);
-  const int64_t end = clip(std::max(to, to + used_shift) + margin);
-  return {.offset = static_cast<uint64_t>(begin),
-          .size = std::min(static_cast<uint64_t>(end - begin), kLargestPrefix)};
+PrefixRange prefix_range(uint64_t offset, uint64_t size, uint64_t base_size) {
+  const uint64_t begin = std::min(offset - std::min(offset, kMargin), base_size);
+  const uint64_t end = std::min(offset + size + kMargin, base_size);
+  return {.offset = begin, .size = end - begin};
 }
 
 SideCoder encode_side_chunk(Bytes chunk, Bytes prefix, int level, ZstdEncoder& encoder,

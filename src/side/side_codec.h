@@ -17,14 +17,13 @@ enum class SideCoder : uint8_t { kRaw = 0, kZstd = 1, kPatch = 2 };
 inline constexpr uint64_t kLargestPrefix = uint64_t{4} << 20;
 
 // The part of a base file of `base_size` bytes worth having beside bytes `offset` to
-// `offset + size` of its successor of `new_size` bytes: the same place counted from the start and,
-// where text was inserted or removed, counted from the end, and a margin on both sides.
+// `offset + size` (at most 2^20) of its successor: the same place, and a margin on both sides for
+// what was inserted or removed before it.
 struct PrefixRange {
   uint64_t offset = 0;
-  uint64_t size = 0;  // at most kLargestPrefix
+  uint64_t size = 0;  // under kLargestPrefix
 };
-[[nodiscard]] PrefixRange prefix_range(uint64_t offset, uint64_t size, uint64_t new_size,
-                                       uint64_t base_size);
+[[nodiscard]] PrefixRange prefix_range(uint64_t offset, uint64_t size, uint64_t base_size);
 
 // Appends one chunk (not empty) to `stored`, with `prefix` where that is not empty, raw where that
 // is smaller. `level` is zstd's.

@@ -117,9 +117,7 @@ std::vector<Lie> header_lies() {
       respelled("header_reader_overflows", R"("oldest_reader":"0")",
                 R"("oldest_reader":"18446744073709551616")"),
       respelled("header_reader_above_version", R"("version":"0","oldest_reader":"0")",
-                R"("version":"0","oldest_reader":"1")",
-                "usage: ARCHIVE needs a finedelta that reads archive format 1; this one reads up "
-                "to 0"),
+                R"("version":"0","oldest_reader":"1")"),
       respelled("header_newer", R"("version":"0","oldest_reader":"0")",
                 R"("version":"12","oldest_reader":"7")",
                 "usage: ARCHIVE needs a finedelta that reads archive format 7; this one reads up "

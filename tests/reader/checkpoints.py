@@ -292,3 +292,14 @@ def tree(root: Path) -> Tree:
         elif not any(path.iterdir()):
             found[name] = (None, False)
     return found
+
+
+def lookalikes(root: Path) -> Pair:
+    """Two bases with tensors and files of equal names, sizes and samples: the second is meant."""
+    data, words = noise(200_000, 1), b"hello world " * 1000
+    for name, tensor, file in (("right", data, words), ("wrong", b"x" + data[1:], words[::-1])):
+        model = shard({"w": ("U8", (200_000,), tensor)})
+        write_tree(root / name, {"model.safetensors": model, "merges.txt": file})
+    model = shard({"w": ("U8", (200_000,), changed(data, 2))})
+    write_tree(root / "fine", {"model.safetensors": model, "merges.txt": words + b"!"})
+    return Pair("lookalikes", [root / "wrong", root / "right"], root / "fine")

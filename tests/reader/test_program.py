@@ -7,6 +7,7 @@ where it is not set.
 import os
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from safetensors import safe_open
 import checkpoints
 import pairs
 from archive import HEADER_SIZE, open_archive
-from checkpoints import Maker, Pair, changed, generate, noise, shard, tree, write_tree
+from checkpoints import Maker, Pair, changed, generate, lookalikes, noise, shard, tree, write_tree
 from finedelta_reader import check, unpack
 from lies import LIES, STORED_LIES, Change, Lie, resealed, with_stored
 from primitives import DamagedError, WrongBaseError
@@ -24,7 +25,7 @@ from writer import Options, Writer, always, seal_body
 
 PROGRAM = os.environ.get("FINEDELTA_PROGRAM", "")
 PAIRS = os.environ.get("FINEDELTA_PAIRS", "")
-FAILURE, WRONG_BASE, DAMAGED = 1, 12, 13  # exit codes
+USAGE, WRONG_BASE, DAMAGED = 2, 12, 13  # exit codes
 NO_BASE = [Path("--no-base")]
 
 pytestmark = pytest.mark.skipif(
@@ -138,7 +139,7 @@ def test_program_rejects_flipped_bits(small: Pair, archive: bytes, tmp_path: Pat
         damaged[bit // 8] ^= 1 << bit % 8
         done = finedelta_unpack(small, bytes(damaged), tmp_path)
         # A damaged number may tell of a newer version.
-        codes = (FAILURE, DAMAGED) if bit < 8 * HEADER_SIZE else (DAMAGED,)
+        codes = (USAGE, DAMAGED) if bit < 8 * HEADER_SIZE else (DAMAGED,)
         assert done.returncode in codes, (bit, done.stderr)
         assert not (tmp_path / "out").exists()
 
@@ -192,3 +193,29 @@ def test_program_tells_a_base_that_is_wrong_outside_the_sample(tmp_path: Path) -
     archive = finedelta_pack(Pair("", [tmp_path / "base"], tmp_path / "fine"), tmp_path / "packed")
     wrong = Pair("", [tmp_path / "wrong"], tmp_path / "fine")
     assert finedelta_unpack(wrong, archive, tmp_path).returncode == WRONG_BASE
+
+
+def test_program_finds_the_right_base_among_lookalikes(tmp_path: Path) -> None:
+    pair = lookalikes(tmp_path)
+    archive = Writer(pair.bases[1:], pair.fine_tune, Options()).archive()
+    done = finedelta_unpack(pair, archive, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "out") == tree(pair.fine_tune)
+
+
+def test_program_reads_a_newer_version_that_it_may(
+    small: Pair, archive: bytes, tmp_path: Path
+) -> None:
+    newer = replace(open_archive(archive).header, version=3).encode() + archive[HEADER_SIZE:]
+    done = finedelta_unpack(small, newer, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "out") == tree(small.fine_tune)
+
+
+def test_program_names_the_version_that_it_lacks(
+    small: Pair, archive: bytes, tmp_path: Path
+) -> None:
+    header = replace(open_archive(archive).header, version=9, oldest_reader=7)
+    done = finedelta_unpack(small, header.encode() + archive[HEADER_SIZE:], tmp_path)
+    assert done.returncode == USAGE
+    assert "reads archive format 7; this one reads up to 0" in done.stderr

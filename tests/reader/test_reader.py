@@ -9,7 +9,7 @@ import pytest
 
 import finedelta_reader
 from archive import HEADER_SIZE, open_archive
-from checkpoints import Pair, changed, noise, shard, tree, write_tree
+from checkpoints import Pair, changed, lookalikes, noise, shard, tree, write_tree
 from finedelta_reader import check, unpack
 from lies import LIES, STORED_LIES, Change, Lie, first_chunk, resealed, set_, with_stored
 from primitives import DamagedError, UnsupportedVersionError, WrongBaseError
@@ -157,6 +157,23 @@ def test_result_hash_of_a_right_base_is_damage(small: Pair, archive: bytes, tmp_
     lie = set_(lambda index: first_chunk(index, True, Coder.IDENTICAL), result_hash=bytes(16))
     with pytest.raises(DamagedError, match="tensor 'b' does not match its result hash"):
         unpack(small.bases, resealed(archive, lie), tmp_path / "out")
+
+
+def test_right_base_is_found_among_lookalikes(tmp_path: Path) -> None:
+    pair = lookalikes(tmp_path)
+    archive = Writer(pair.bases[1:], pair.fine_tune, Options()).archive()
+    unpack(pair.bases, archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(pair.fine_tune)
+
+
+def test_worked_example_of_the_specification(tmp_path: Path) -> None:
+    example = Path(__file__).parents[1] / "golden" / "example"
+    archive = (example / "example.fd").read_bytes()
+    unpack([example / "base.safetensors"], archive, tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == (example / "fine-tune.safetensors").read_bytes()
+    opened = check(archive)
+    assert (len(archive), len(opened.body)) == (757, 163)
+    assert encode_body(opened.index) == opened.body
 
 
 def run_reader(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,7 @@
 #include "roundtrip/tree.h"
 #include "roundtrip/weights.h"
 #include "support/error_text.h"
+#include "support/scoped_env.h"
 #include "support/temp_dir.h"
 
 namespace finedelta {
@@ -122,6 +123,7 @@ class Roundtrip : public testing::Test {
   }
 
   TempDir dir_;
+  ScopedEnv no_cache_{"HF_HUB_CACHE", dir_.path("no cache").c_str()};
   std::string archive_ = dir_.path("archive.finedelta");
   PackOptions options_;
   std::vector<std::string> notes_;

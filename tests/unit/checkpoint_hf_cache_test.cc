@@ -147,8 +147,7 @@ TEST_F(HfCacheTest, WhatIsNoNameIsNotLookedFor) {
   for (const char* argument :
        {"", "../x", "/a/b", "a/b/c", "org/name@", "org/name@../../x", "a@b@c", "org/name@a//b",
         "org/name@/a", "org/name@x y", "org/name@."}) {
-    EXPECT_EQ(find(argument), "failure: there is no file or directory " +
-                                  quote(argument) +
+    EXPECT_EQ(find(argument), "failure: there is no file or directory " + quote(argument) +
                                   ", and that is not the name of a model (org/name[@revision]) "
                                   "either");
   }

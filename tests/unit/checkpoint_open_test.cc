@@ -127,8 +127,8 @@ TEST_F(OpenCheckpointTest, ASingleFile) {
 TEST_F(OpenCheckpointTest, ASingleFileMustBeSafetensors) {
   const std::string path = dir_.write("weights.safetensors", "short");
   for (const Role role : {Role::kBase, Role::kFineTune}) {
-    EXPECT_EQ(error(path, role), "damaged: " + quote(path) +
-                                     " is too short for a safetensors file: it has 5 bytes");
+    EXPECT_EQ(error(path, role),
+              "damaged: " + quote(path) + " is too short for a safetensors file: it has 5 bytes");
   }
   const std::string pipe = dir_.path("pipe");
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
@@ -330,8 +330,7 @@ TEST_F(OpenCheckpointTest, WhatIsNowhere) {
                 "org/name`");
   for (const std::string& argument : {std::string(), std::string("../x"), dir_.path("gone"),
                                       std::string("a\0b", 3), std::string(10000, 'x')}) {
-    EXPECT_EQ(error(argument), "failure: there is no file or directory " +
-                                   quote(argument) +
+    EXPECT_EQ(error(argument), "failure: there is no file or directory " + quote(argument) +
                                    ", and that is not the name of a model (org/name[@revision]) "
                                    "either");
   }
@@ -339,11 +338,10 @@ TEST_F(OpenCheckpointTest, WhatIsNowhere) {
 
 TEST_F(OpenCheckpointTest, ALinkThatLeadsNowhereIsAPath) {
   const std::string link = dir_.link("link", "gone");
-  EXPECT_EQ(error(link),
-            "failure: cannot open " + quote(link) + ": No such file or directory");
+  EXPECT_EQ(error(link), "failure: cannot open " + quote(link) + ": No such file or directory");
   const std::string loop = dir_.link("loop", "loop");
-  EXPECT_EQ(error(loop), "failure: cannot open " + quote(loop) +
-                             ": Too many levels of symbolic links");
+  EXPECT_EQ(error(loop),
+            "failure: cannot open " + quote(loop) + ": Too many levels of symbolic links");
 }
 
 }  // namespace

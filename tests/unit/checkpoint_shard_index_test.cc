@@ -100,15 +100,14 @@ TEST_F(ShardIndexTest, DeepNestingEnds) {
 TEST_F(ShardIndexTest, ALargeFileIsRefusedUnread) {
   const std::string file = dir_.write("huge.safetensors.index.json", "");
   std::filesystem::resize_file(file, kLargestShardIndex + 1);
-  EXPECT_EQ(error_text(check_shard_index(file, "", shards_)),
-            "damaged: " + quote(file) +
-                " has 67108865 bytes, more than the 67108864 that it may have");
+  EXPECT_EQ(
+      error_text(check_shard_index(file, "", shards_)),
+      "damaged: " + quote(file) + " has 67108865 bytes, more than the 67108864 that it may have");
 }
 
 TEST_F(ShardIndexTest, AFileThatCannotBeOpenedIsAFailure) {
   EXPECT_EQ(error_text(check_shard_index(dir_.path("gone"), "", shards_)),
-            "failure: cannot open " + quote(dir_.path("gone")) +
-                ": No such file or directory");
+            "failure: cannot open " + quote(dir_.path("gone")) + ": No such file or directory");
 }
 
 TEST_F(ShardIndexTest, AnyBytesAreEitherFineOrDamaged) {

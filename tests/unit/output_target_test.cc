@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -220,6 +221,16 @@ TEST(Contains, TakesRelativePaths) {
   EXPECT_TRUE(contains("..", "new").value());
   EXPECT_TRUE(contains(".", "new").value());
   EXPECT_FALSE(contains(".", "../new").value());
+}
+
+TEST(Contains, APipeWithoutANameLiesNowhere) {
+  const ScratchDirectory scratch;
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const Descriptor reader(ends[0]);
+  const Descriptor writer(ends[1]);
+  fs::create_symlink("/proc/self/fd/" + std::to_string(ends[1]), scratch / "link");
+  EXPECT_FALSE(contains(scratch.path(), scratch / "link").value());
 }
 
 TEST(Contains, NeedsTheParent) {

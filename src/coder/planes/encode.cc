@@ -69,7 +69,7 @@ std::optional<uint64_t> analyze_planes(const ChunkInput& chunk, CoderScratch& sc
                 : std::min<uint64_t>(units, scratch.encoder.compressed_size(plane, kLevel));
   }
   const uint64_t scaled = size * (chunk.value.size() / chunk.unit) / units;
-  return scaled + 2 * chunk.unit;
+  return scaled + 2 * uint64_t{chunk.unit};
 }
 
 void encode_planes(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std::byte>& stored) {

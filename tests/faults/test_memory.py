@@ -1,0 +1,131 @@
+"""Peak memory stays within --memory, whatever the models are like."""
+
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from conftest import write_model
+from models import safetensors_head
+from programs import PROGRAM, assert_error, environment
+
+PEAK_MEMORY = os.environ["FINEDELTA_PEAK_MEMORY"]
+MIB = 1 << 20
+
+
+class Pair:
+    """base and tune below a folder that is removed; all verbs in turn, each with its peak."""
+
+    def __init__(self, folder, record, suffix=""):
+        self.folder = folder
+        self.record = record
+        self.base, self.tune = f"base{suffix}", f"tune{suffix}"
+        self.peaks = {}
+
+    def peak(self, verb, *words):
+        done = subprocess.run([PEAK_MEMORY, PROGRAM, verb, "-q", *words], cwd=self.folder,
+                              env=environment(self.folder), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        self.peaks[verb] = int(done.stderr.splitlines()[-1]) / 1024
+
+    def check(self, name, limit, *options, tensor="w0"):
+        for output in ("x.fd", "out", "w"):
+            path = self.folder / output
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        self.peak("pack", self.base, self.tune, "-o", "x.fd", *options)
+        self.peak("verify", "x.fd", "--base", self.base, *options)
+        self.peak("unpack", self.base, "x.fd", "-o", "out", *options)
+        self.peak("extract", self.base, "x.fd", tensor, "-o", "w", *options)
+        shown = "  ".join(f"{verb} {peak:.1f}" for verb, peak in self.peaks.items())
+        self.record("memory", f"{name}: {shown} of {limit}")
+        print(f"{name}: {shown} of {limit} MiB")
+        assert max(self.peaks.values()) <= limit, self.peaks
+
+
+@pytest.fixture
+def folder(tmp_path):
+    yield tmp_path
+    shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("name, limit, options", [
+    ("defaults", 512, []),
+    ("least", 64, ["--memory", "64M"]),
+    ("least, seven threads", 64, ["--memory", "64M", "--threads", "7"]),
+])
+def test_large_tensors(name, limit, options, big, record_property):
+    big.record = record_property
+    big.check(f"640 MiB, {name}", limit, *options)
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """A tensor of 520 MiB and others, 640 MiB in all."""
+    root = tmp_path_factory.mktemp("big")
+    sizes = [260 * MIB, 40 * MIB, 20 * MIB]
+    for name, changed in (("base", False), ("tune", True)):
+        write_model(root / f"{name}.safetensors", sizes, changed)
+    yield Pair(root, None, ".safetensors")
+    shutil.rmtree(root)
+
+
+THREADS = [["--threads", "1"], ["--threads", "7"], ["--threads", "64"]]
+
+
+@pytest.mark.parametrize("threads", THREADS, ids=" ".join)
+@pytest.mark.parametrize("base_dtype, dtype", [
+    ("BF16", "BF16"), ("F32", "BF16"), ("BF16", "F32"), ("F64", "F64"),
+])
+def test_dtypes(base_dtype, dtype, threads, folder, record_property):
+    sizes = [8 * MIB, 4 * MIB]
+    write_model(folder / "base.safetensors", sizes, False, base_dtype)
+    write_model(folder / "tune.safetensors", sizes, True, dtype)
+    pair = Pair(folder, record_property, ".safetensors")
+    pair.check(f"{base_dtype} to {dtype}, {' '.join(threads)}", 64, "--memory", "64M", *threads)
+
+
+@pytest.mark.parametrize("threads", THREADS, ids=" ".join)
+def test_many_small_tensors(threads, folder, record_property):
+    for name, changed in (("base", False), ("tune", True)):
+        (folder / name).mkdir()
+        write_many(folder / name / "model.safetensors", 20000, changed)
+    pair = Pair(folder, record_property)
+    pair.check(f"20000 tensors, {' '.join(threads)}", 64, "--memory", "64M", *threads,
+               tensor="layers.0.self_attn.q_proj.weight")
+
+
+def write_many(path, count, changed):
+    data = np.random.default_rng(1).integers(0, 100, count * 512, np.uint8)
+    data[::4] += changed
+    entries = {
+        f"layers.{number}.self_attn.q_proj.weight":
+            {"dtype": "BF16", "shape": [16, 16], "data_offsets": [number * 512, number * 512 + 512]}
+        for number in range(count)
+    }
+    path.write_bytes(safetensors_head(entries) + data.tobytes())
+
+
+# Up to 32 MiB a side file that its base has too is stored as what changed, above as it is.
+@pytest.mark.parametrize("threads", THREADS, ids=" ".join)
+@pytest.mark.parametrize("size", [30, 40])
+def test_large_side_files(size, threads, folder, record_property):
+    lines = b"".join(b'"token %d": %d,\n' % (number * number, number) for number in range(400000))
+    text = (lines * (size * MIB // len(lines) + 1))[:size * MIB]
+    for name, changed in (("base", False), ("tune", True)):
+        (folder / name).mkdir()
+        write_model(folder / name / "model.safetensors", [MIB], changed)
+        (folder / name / "tokenizer.json").write_bytes(b"new first line\n" * changed + text)
+    pair = Pair(folder, record_property)
+    pair.check(f"{size} MiB side file, {' '.join(threads)}", 64, "--memory", "64M", *threads)
+
+
+@pytest.mark.parametrize("verb", ["pack", "unpack", "verify", "extract"])
+def test_too_little(verb, models, run):
+    words = {"pack": ["base", "tune", "-o", "y"], "unpack": ["base", "folder.fd", "-o", "y"],
+             "verify": ["folder.fd"], "extract": ["base", "folder.fd", "w0", "-o", "y"]}[verb]
+    outcome = run(verb, *words, "--memory", "63M")
+    assert_error(outcome, 2)
+    assert outcome.err == ("finedelta: --memory '63M' is too little: 64 MiB is the least; "
+                           f"see 'finedelta {verb} --help'\n")
