@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "archive/fingerprint.h"
 #include "base/error.h"
@@ -166,8 +167,11 @@ Status BaseSet::require(std::vector<uint32_t> base_tensors, std::vector<uint32_t
   const archive::Index& index = archive_->index;
   const auto base_of_tensor = [&](uint32_t i) { return index.base_tensors[i].base; };
   const auto base_of_file = [&](uint32_t i) { return index.base_files[i].base; };
-  std::ranges::stable_sort(base_tensors, {}, base_of_tensor);
-  std::ranges::stable_sort(base_files, {}, base_of_file);
+  const auto sort_by_base = [](std::vector<uint32_t>& records, const auto& base_of) {
+    std::ranges::sort(records, {}, [&](uint32_t i) { return std::pair(base_of(i), i); });
+  };
+  sort_by_base(base_tensors, base_of_tensor);
+  sort_by_base(base_files, base_of_file);
   for (uint32_t base = 0; base < index.bases.size(); ++base) {
     const Wanted wanted{.tensors = std::ranges::equal_range(base_tensors, base, {}, base_of_tensor),
                         .files = std::ranges::equal_range(base_files, base, {}, base_of_file)};
