@@ -6,7 +6,7 @@ SOURCES = find include src cli tests fuzz examples bench -name '*.cc' -o -name '
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 
-.PHONY: build test demo install format check-format check-includes tidy clean help
+.PHONY: build test demo bench install format check-format check-includes tidy clean help
 
 build:  ## the library and the program build/release/finedelta
 	scripts/setup.sh build
@@ -21,6 +21,9 @@ test:  ## build and run every test
 
 demo: build  ## pack, check and rebuild a small real fine-tune
 	scripts/demo.sh
+
+bench: test  ## measure docs/benchmarks.md anew; needs FINEDELTA_PAIRS and 14 GB in SCRATCH (/tmp)
+	bench/report.sh $(FINEDELTA_PAIRS) $(or $(SCRATCH),/tmp)
 
 install: build  ## copy program, library and headers to PREFIX (default /usr/local)
 	cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX))

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Measures anew what docs/benchmarks.md shows, and writes that page.
+#
+# Usage: bench/report.sh PAIRS SCRATCH
+# PAIRS is the folder of real pairs, SCRATCH a folder with 14 GB free. Takes a few minutes; run it on a
+# machine that does nothing else. `make bench` builds first and calls it.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+pairs=$1 scratch=$2
+python=build/venv/bin/python
+program=build/release/finedelta
+peak_memory=build/release/peak_memory
+page=$(mktemp)
+trap 'rm -f "$page"' EXIT
+
+{
+  cat <<END
+# Benchmarks
+
+Written by \`make bench\`. Machine: $(lscpu | sed -n 's/^Model name: *//p'), $(nproc) cores, Linux
+$(uname -r | cut -d- -f1); $("$program" --version); zstd as linked statically by this build.
+
+Bytes and ratios count whole archives, headers, hashes and side files included, against all files of
+the fine-tune. Times are of whole processes, from start to the output being on disk. Compare ratios
+with other tools' only on the same files.
+
+## Real pairs
+
+Every pair is packed, verified with its base and unpacked, and every file compared by SHA-256; a
+difference would have ended the run. One thread; medians of three runs; files in the page cache; the
+peak is the largest of the three steps' resident memory.
+
+END
+  "$python" bench/pairs/run.py "$program" "$peak_memory" "$pairs"
+  cat <<END
+
+Today's coder is the plain one that the rest was built around: XOR with the prediction, byte planes,
+zstd. On one-to-one matched tensors it stores what the published BitX scheme stores; it stores less
+where rows, casts or two bases have to be matched first (vocab, sft-fp32 -> sft, merge).
+
+## A large pair
+
+4 GiB of bf16 in two shards; the base is Gaussian with a deviation of 0.02, the fine-tune adds Gaussian
+steps of 1e-4. Single runs, all cores, memory limit 512 MiB (the default):
+
+END
+  "$python" bench/scale/run.py "$program" "$peak_memory" "$scratch"
+  cat <<END
+
+The same with \`--memory 64M --threads 7\`:
+
+END
+  "$python" bench/scale/run.py "$program" "$peak_memory" "$scratch" -- --memory 64M --threads 7
+} >"$page"
+cp "$page" docs/benchmarks.md
