@@ -14,7 +14,7 @@
 namespace finedelta::cli {
 namespace {
 
-constexpr std::array kOptions{kJsonOption, kQuietOption};
+constexpr std::array kOptions{kThreadsOption, kMemoryOption, kJsonOption, kQuietOption};
 
 Json base_json(const BaseSummary& base) {
   return {{"name", base.name.empty() ? Json(nullptr) : Json(base.name)},
@@ -54,9 +54,9 @@ std::string json(const ArchiveSummary& summary, std::string_view archive) {
               {"payload_bytes", summary.payload_bytes},
               {"side_bytes", summary.side_bytes},
               {"index_bytes", summary.index_bytes},
-              {"original_bytes", summary.original_bytes},
+              {"input_bytes", summary.input_bytes},
               {"weight_bytes", summary.weight_bytes},
-              {"ratio", ratio_json(summary.original_bytes, summary.archive_bytes)},
+              {"ratio", ratio_json(summary.input_bytes, summary.archive_bytes)},
               {"bases", Json::array()},
               {"files", Json::array()},
               {"tensors", Json::array()}};
@@ -81,11 +81,11 @@ std::string head(const ArchiveSummary& summary, std::string_view archive) {
     result += fmt::format("{:<9} {}\n", base_label(base, summary.bases.size()),
                           base_line(summary.bases[base]));
   }
-  result += fmt::format("original  {}, of which {} weights\n", size_text(summary.original_bytes),
+  result += fmt::format("original  {}, of which {} weights\n", size_text(summary.input_bytes),
                         size_text(summary.weight_bytes));
   result += fmt::format(
       "stored    {} ({}): weights {}, side files {}, index {}\n", size_text(summary.archive_bytes),
-      ratio_text(summary.original_bytes, summary.archive_bytes), size_text(summary.payload_bytes),
+      ratio_text(summary.input_bytes, summary.archive_bytes), size_text(summary.payload_bytes),
       size_text(summary.side_bytes), size_text(summary.index_bytes));
   return result;
 }
@@ -131,7 +131,9 @@ std::string tensors_text(const ArchiveSummary& summary) {
 Result<Report> run(const Arguments& arguments, Session&) {
   const std::vector<std::string>& given = arguments.positionals;
   if (given.size() != 1) return usage_error(kInspect, "name one archive");
-  const Result<ArchiveSummary> summary = inspect(given[0]);
+  Options options;
+  options.memory = arguments.memory;
+  const Result<ArchiveSummary> summary = inspect(given[0], options);
   if (!summary.has_value()) return std::unexpected(summary.error());
   return Report{
       json(*summary, given[0]),

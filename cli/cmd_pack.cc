@@ -36,7 +36,7 @@ std::string json(const PackReport& report, std::string_view archive, const Sessi
                    {"ratio", ratio_json(report.input_bytes, report.archive_bytes)},
                    {"tensors", report.tensors},
                    {"matched_tensors", report.matched_tensors},
-                   {"bases", report.bases}},
+                   {"needed_bases", report.bases}},
               session);
 }
 

@@ -44,9 +44,7 @@ int run_verb(const Verb& verb, const Arguments& arguments) {
   session.clear_progress();
   if (!report.has_value()) return report_error(report.error(), arguments.json);
   const std::string output = arguments.json ? report->json + "\n" : report->text;
-  if (!arguments.quiet || arguments.json) {
-    if (const int code = print_output(output); code != 0) return code;
-  }
+  if (const int code = print_output(output); code != 0) return code;
   session.close(report->closing);
   return 0;
 }

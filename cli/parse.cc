@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "finedelta/version.h"
 #include "help.h"
 #include "render/text.h"
 #include "render/units.h"
@@ -183,7 +184,7 @@ Result<Request> parse(std::span<const std::string> words) {
                               in_quotes(left[0])));
   }
   if (version->count() > 0) {
-    request.text = "finedelta " FINEDELTA_VERSION "\n";
+    request.text = "finedelta " + std::string(finedelta::version()) + "\n";
     return request;
   }
   request.verb = parsed_verb(program);

@@ -87,7 +87,7 @@ inline constexpr Option kMemoryOption{
 inline constexpr Option kJsonOption{
     "--json", "", "print one JSON object, the report or the error, on standard output",
     &Arguments::json};
-inline constexpr Option kQuietOption{"-q,--quiet", "", "print nothing but errors (and --json)",
+inline constexpr Option kQuietOption{"-q,--quiet", "", "print errors and data, nothing else",
                                      &Arguments::quiet};
 
 // A wrong call of a verb: kUsage, with a pointer to the verb's help.

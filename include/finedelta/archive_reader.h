@@ -44,8 +44,8 @@ class ArchiveReader {
   // Index of the tensor called `name`; where several shards have one, the first.
   [[nodiscard]] std::optional<size_t> find(std::string_view name) const;
 
-  // Fills `to` with the bytes of a tensor from byte `first` on (both whole elements for dtypes of
-  // whole bytes). kUsage when the range leaves the tensor; kWrongBase, kDamaged, kFailure.
+  // Fills `to` with the bytes of a tensor from byte `first` on. kUsage when the range leaves the
+  // tensor; kWrongBase, kDamaged, kFailure.
   Status read(size_t tensor, uint64_t first, std::span<std::byte> to) const;
 
   // Writes parts of tensors to a new safetensors file. A selection is "NAME" or

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "finedelta/options.h"
 #include "finedelta/result.h"
 
 namespace finedelta {
@@ -54,8 +55,8 @@ struct ArchiveSummary {
   uint64_t payload_bytes = 0;  // coded tensors
   uint64_t side_bytes = 0;     // coded side files
   uint64_t index_bytes = 0;
-  uint64_t original_bytes = 0;  // of all files
-  uint64_t weight_bytes = 0;    // of all tensors
+  uint64_t input_bytes = 0;   // of all files
+  uint64_t weight_bytes = 0;  // of all tensors
   std::vector<BaseSummary> bases;
   std::vector<FileSummary> files;
   std::vector<TensorSummary> tensors;
@@ -63,7 +64,7 @@ struct ArchiveSummary {
 
 // Reads header and index of `archive`, and checks them; the payload is not read. kDamaged,
 // kFailure. Several calls may run at once.
-Result<ArchiveSummary> inspect(const std::string& archive);
+Result<ArchiveSummary> inspect(const std::string& archive, const Options& options = {});
 
 // Whether the file at `path` starts as an archive of any format version does.
 bool is_archive(const std::string& path);

@@ -11,7 +11,8 @@ namespace finedelta {
 inline constexpr uint64_t kDefaultMemory = uint64_t{512} << 20;
 inline constexpr uint64_t kLeastMemory = uint64_t{64} << 20;
 
-// Shared by all operations. Callbacks and the cancellation must outlive the call.
+// Shared by all operations. Callbacks and the cancellation must outlive the call, or
+// the ArchiveReader that was opened with them.
 struct Options {
   // Worker threads; 0 means as many as the process may use (affinity mask and cgroup quota).
   unsigned threads = 0;

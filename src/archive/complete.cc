@@ -8,9 +8,6 @@ namespace finedelta::archive {
 
 namespace {
 
-// No file, and no sum of them, comes near this; sums of two such numbers do not overflow.
-constexpr uint64_t kLargestTotal = uint64_t{1} << 62;
-
 uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 Status too_large(std::string_view path) {

@@ -11,7 +11,8 @@ namespace finedelta::archive {
 namespace {
 
 constexpr uint64_t kLongestModelName = 512;
-constexpr uint64_t kLongestName = uint64_t{1} << 20;
+// Names stand in the headers of shards.
+constexpr uint64_t kLongestName = safetensors::kLargestHeader;
 
 void decode_general(RecordReader& reader, Index& index) {
   const uint8_t flags = reader.u8();
@@ -58,6 +59,7 @@ void decode_base_files(RecordReader& reader, Index& index) {
     file.base = reader.place(index.bases.size());
     file.path = reader.text(kLongestRelativePath);
     file.size = reader.varint();
+    if (file.size > kLargestTotal) reader.reject("a base file is impossibly large");
     file.hash.bytes = reader.array<16>();
     index.base_files.push_back(std::move(file));
   }

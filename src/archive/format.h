@@ -21,6 +21,9 @@ inline constexpr uint64_t kSideChunk = uint64_t{1} << 20;  // bytes
 
 inline constexpr uint64_t kLargestEmbedded = 16383;  // bytes
 
+// Of a file, and of all together; sums of two such numbers do not overflow.
+inline constexpr uint64_t kLargestTotal = uint64_t{1} << 62;
+
 inline constexpr uint64_t kFingerprintBlock = uint64_t{1} << 20;  // bytes
 inline constexpr uint64_t kSampleSize = 65536;                    // bytes
 

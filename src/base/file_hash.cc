@@ -34,13 +34,4 @@ Result<Hash128> hash_file(const InputFile& file, const Cancellation* cancel) {
   return hasher.digest();
 }
 
-Result<Sha256> sha256_file(const InputFile& file, const Cancellation* cancel) {
-  Sha256Hasher hasher;
-  FINEDELTA_CHECK(for_each_piece(file, cancel, [&](uint64_t, Bytes piece) -> Status {
-    hasher.update(piece);
-    return {};
-  }));
-  return hasher.digest();
-}
-
 }  // namespace finedelta

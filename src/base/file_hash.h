@@ -16,7 +16,6 @@ Status for_each_piece(const InputFile& file, const Cancellation* cancel,
                       const std::function<Status(uint64_t offset, Bytes)>& visit);
 
 Result<Hash128> hash_file(const InputFile& file, const Cancellation* cancel = nullptr);
-Result<Sha256> sha256_file(const InputFile& file, const Cancellation* cancel = nullptr);
 
 }  // namespace finedelta
 

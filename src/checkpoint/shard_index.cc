@@ -10,7 +10,7 @@ namespace finedelta {
 
 namespace {
 
-using Json = nlohmann::json;  // its header brings std::quoted, hence finedelta::quoted here
+using Json = nlohmann::json;
 
 constexpr std::string_view kWeightMap = "weight_map";
 constexpr size_t kDeepest = 64;  // levels of nesting; a real index has two

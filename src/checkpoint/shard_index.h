@@ -4,10 +4,10 @@
 #define FINEDELTA_CHECKPOINT_SHARD_INDEX_H_
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "finedelta/result.h"
 
@@ -17,7 +17,7 @@ inline constexpr uint64_t kLargestShardIndex = uint64_t{64} << 20;  // bytes
 
 // The names of the tensors in each shard, by the shard's relative path. Both view into a checkpoint
 // that must outlive them.
-using ShardTensors = std::unordered_map<std::string_view, std::unordered_set<std::string_view>>;
+using ShardTensors = std::map<std::string_view, std::set<std::string_view>>;
 
 [[nodiscard]] bool is_shard_index(std::string_view path);
 

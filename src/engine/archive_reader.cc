@@ -28,6 +28,13 @@ Status ArchiveReader::State::require_base(const archive::Tensor& tensor) {
   return {};
 }
 
+std::vector<std::string> ArchiveReader::State::inputs() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> out = bases->all_locations();
+  out.push_back(archive.file.path());
+  return out;
+}
+
 Status ArchiveReader::State::read_chunk(
     Decoder& decoder, const archive::Tensor& tensor, uint64_t number, uint64_t first, uint64_t end,
     std::vector<std::byte>& value,
@@ -42,7 +49,7 @@ Status ArchiveReader::State::read_chunk(
 
 std::unique_ptr<Decoder> ArchiveReader::State::take_decoder() {
   const std::scoped_lock lock(mutex_);
-  if (decoders_.empty()) return std::make_unique<Decoder>(archive, *bases, &count);
+  if (decoders_.empty()) return std::make_unique<Decoder>(archive, *bases);
   std::unique_ptr<Decoder> decoder = std::move(decoders_.back());
   decoders_.pop_back();
   return decoder;

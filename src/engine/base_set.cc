@@ -227,4 +227,10 @@ std::vector<std::string> BaseSet::locations() const {
   return out;
 }
 
+std::vector<std::string> BaseSet::all_locations() const {
+  std::vector<std::string> out;
+  for (const Opened& opened : opened_) out.push_back(opened.checkpoint.location);
+  return out;
+}
+
 }  // namespace finedelta

@@ -41,8 +41,10 @@ class BaseSet {
   Status check_tensor(uint32_t base_tensor) const;
   Status check_file(uint32_t base_file) const;
 
-  // Where the bases are that were used, in the order in which they were opened.
+  // Where the bases are, in the order in which they were opened: those in use, and all that were
+  // opened.
   [[nodiscard]] std::vector<std::string> locations() const;
+  [[nodiscard]] std::vector<std::string> all_locations() const;
 
  private:
   struct Opened {

@@ -31,8 +31,8 @@ class Decoder {
   // when the base is.
   Status tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value);
 
-  // The same for chunk `number` of all side chunks' count; `file` is the patched file it belongs
-  // to, or null.
+  // The same for a chunk of a side stream, by its place in Index::chunks; `file` is the stored or
+  // patched file it belongs to, or null for the bundle.
   Status side_chunk(uint64_t number, const archive::File* file, MutableBytes value);
 
  private:

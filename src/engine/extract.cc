@@ -57,44 +57,50 @@ std::vector<std::byte> make_head(const std::vector<Selection>& selections,
 
 }  // namespace
 
+Status ArchiveReader::State::write_selection(const Selection& selection, const OutputFile& out,
+                                             uint64_t offset, std::vector<Decoder>& decoders,
+                                             ProgressMeter& progress) const {
+  if (selection.first == selection.end) return {};
+  const archive::Tensor& tensor = *tensors[selection.tensor];
+  const uint64_t chunk = archive.index.units_per_chunk() * dtype_unit(tensor.dtype);
+  const uint64_t first_chunk = selection.first / chunk;
+  const uint64_t chunks = (selection.end - 1) / chunk + 1 - first_chunk;
+  const auto write = [&](uint64_t at, Bytes bytes) -> Status {
+    progress.add(bytes.size());
+    return out.write(offset + at, bytes);
+  };
+  std::vector<std::vector<std::byte>> values(decoders.size());
+  return parallel_for(chunks, static_cast<unsigned>(decoders.size()), options.cancel,
+                      [&](uint64_t i, unsigned w) {
+                        return read_chunk(decoders[w], tensor, first_chunk + i, selection.first,
+                                          selection.end, values[w], write);
+                      });
+}
+
 // Writes the selections one after another, the chunks of each in parallel.
 Result<ExtractReport> ArchiveReader::extract(const std::vector<std::string>& selections,
                                              const std::string& output, bool force) const {
   FINEDELTA_ASSIGN(const std::vector<Selection> wanted, parse_all(selections, *this));
+  uint64_t total = 0;
   for (const Selection& selection : wanted) {
     FINEDELTA_CHECK(state_->require_base(*state_->tensors[selection.tensor]));
+    total += selection.end - selection.first;
   }
-  std::vector<std::string> inputs = state_->bases->locations();
-  inputs.push_back(state_->archive.file.path());
-  FINEDELTA_CHECK(check_output_apart(output, inputs));
+  FINEDELTA_CHECK(check_output_apart(output, state_->inputs()));
   FINEDELTA_ASSIGN(AtomicFile file, AtomicFile::create(output, force));
   const std::vector<std::byte> head = make_head(wanted, *this);
   FINEDELTA_CHECK(file.file().write(0, head));
 
-  uint64_t total = 0;
-  for (const Selection& selection : wanted) total += selection.end - selection.first;
+  ReadCount count;
+  std::vector<Decoder> decoders;
+  const uint64_t decoder_size = decoder_bytes(state_->archive.index);
+  for (unsigned i = affordable_workers(state_->options, decoder_size, 0); i > 0; --i) {
+    decoders.emplace_back(state_->archive, *state_->bases, &count);
+  }
   ProgressMeter progress(state_->options.progress, total);
-  const unsigned workers =
-      affordable_workers(state_->options, decoder_bytes(state_->archive.index), 0);
-  std::vector<std::unique_ptr<Decoder>> decoders(workers);
-  for (auto& decoder : decoders) decoder = state_->take_decoder();
-  std::vector<std::vector<std::byte>> values(workers);
   uint64_t offset = head.size();
   for (const Selection& selection : wanted) {
-    const archive::Tensor& tensor = *state_->tensors[selection.tensor];
-    const uint64_t chunk = state_->archive.index.units_per_chunk() * dtype_unit(tensor.dtype);
-    const uint64_t first_chunk = selection.first / chunk;
-    const uint64_t chunks =
-        selection.first == selection.end ? 0 : (selection.end - 1) / chunk + 1 - first_chunk;
-    FINEDELTA_CHECK(parallel_for(
-        chunks, workers, state_->options.cancel, [&](uint64_t i, unsigned w) -> Status {
-          return state_->read_chunk(*decoders[w], tensor, first_chunk + i, selection.first,
-                                    selection.end, values[w],
-                                    [&](uint64_t at, Bytes bytes) -> Status {
-                                      progress.add(bytes.size());
-                                      return file.file().write(offset + at, bytes);
-                                    });
-        }));
+    FINEDELTA_CHECK(state_->write_selection(selection, file.file(), offset, decoders, progress));
     offset += selection.end - selection.first;
   }
   FINEDELTA_CHECK(file.publish());
@@ -102,8 +108,8 @@ Result<ExtractReport> ArchiveReader::extract(const std::vector<std::string>& sel
       .tensors = wanted.size(),
       .bytes = total,
       .archive_bytes_read =
-          archive::kHeaderSlot + state_->archive.layout.index_size + state_->count.archive.load(),
-      .base_bytes_read = state_->count.base.load()};
+          archive::kHeaderSlot + state_->archive.layout.index_size + count.archive.load(),
+      .base_bytes_read = count.base.load()};
 }
 
 Result<ExtractReport> extract(const std::vector<std::string>& bases, const std::string& archive,

@@ -2,13 +2,14 @@
 
 #include "archive/archive.h"
 #include "base/error.h"
+#include "engine/resources.h"
 #include "engine/summary.h"
-#include "finedelta/options.h"
 
 namespace finedelta {
 
-Result<ArchiveSummary> inspect(const std::string& archive) {
-  FINEDELTA_ASSIGN(const archive::Archive opened, archive::Archive::open(archive, kDefaultMemory));
+Result<ArchiveSummary> inspect(const std::string& archive, const Options& options) {
+  FINEDELTA_CHECK(check_options(options));
+  FINEDELTA_ASSIGN(const archive::Archive opened, archive::Archive::open(archive, options.memory));
   return summarize(opened);
 }
 

@@ -4,7 +4,6 @@
 
 #include "archive/writer.h"
 #include "base/error.h"
-#include "base/threads.h"
 #include "engine/file_hashes.h"
 #include "engine/input_stamps.h"
 #include "engine/output_apart.h"
@@ -65,8 +64,8 @@ Result<PackReport> pack(const std::vector<std::string>& bases, const std::string
   FINEDELTA_CHECK(check_options(options));
   FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
   FINEDELTA_CHECK(check_apart(inputs, archive));
-  FINEDELTA_ASSIGN(archive::Writer writer, archive::Writer::create(archive, options.force));
   FINEDELTA_ASSIGN(const InputStamps stamps, InputStamps::take(inputs));
+  FINEDELTA_ASSIGN(archive::Writer writer, archive::Writer::create(archive, options.force));
   FileHashes hashes(inputs.fine_tune, options.cancel);
 
   const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);

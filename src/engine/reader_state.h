@@ -2,6 +2,7 @@
 #ifndef FINEDELTA_ENGINE_READER_STATE_H_
 #define FINEDELTA_ENGINE_READER_STATE_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,8 @@
 #include "archive/archive.h"
 #include "engine/base_set.h"
 #include "engine/decode.h"
+#include "engine/resources.h"
+#include "engine/selection.h"
 #include "finedelta/archive_reader.h"
 
 namespace finedelta {
@@ -22,11 +25,18 @@ struct ArchiveReader::State {
   // Makes sure that a tensor's base is at hand. Any thread.
   Status require_base(const archive::Tensor& tensor);
 
+  // Where the archive and all opened bases are. Any thread.
+  std::vector<std::string> inputs();
+
   // Decodes chunk `number` of a tensor and passes on what of it lies in the byte range `first` to
   // `end` of the tensor: `use(offset from first, bytes)`.
   Status read_chunk(Decoder& decoder, const archive::Tensor& tensor, uint64_t number,
                     uint64_t first, uint64_t end, std::vector<std::byte>& value,
                     const std::function<Status(uint64_t offset, Bytes bytes)>& use) const;
+
+  // Writes a selection to `out` from `offset` on, in parallel: one decoder for each thread.
+  Status write_selection(const Selection& selection, const OutputFile& out, uint64_t offset,
+                         std::vector<Decoder>& decoders, ProgressMeter& progress) const;
 
   // A decoder that no other thread uses, until it is given back.
   std::unique_ptr<Decoder> take_decoder();
@@ -34,7 +44,6 @@ struct ArchiveReader::State {
 
   Options options;
   archive::Archive archive;
-  ReadCount count;
   std::vector<const archive::Tensor*> tensors;
   std::vector<TensorSummary> summaries;       // of the same
   std::map<std::string_view, size_t> places;  // by name, the first of that name

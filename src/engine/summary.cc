@@ -105,7 +105,7 @@ ArchiveSummary summarize(const archive::Archive& archive) {
   }
   for (const archive::File& file : index.files) {
     const bool directory = file.kind == archive::FileKind::kEmptyDirectory;
-    out.original_bytes += file.size;
+    out.input_bytes += file.size;
     out.files.push_back({.path = file.path,
                          .kind = std::string(kind_name(file.kind)),
                          .executable = file.executable,

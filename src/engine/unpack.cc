@@ -147,7 +147,7 @@ Result<UnpackReport> unpack(const std::vector<std::string>& bases, const std::st
   FINEDELTA_ASSIGN(const archive::Archive opened, archive::Archive::open(archive, options.memory));
   FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
   FINEDELTA_CHECK(require_all(base_set, opened.index, options.weights_only));
-  std::vector<std::string> inputs = base_set.locations();
+  std::vector<std::string> inputs = base_set.all_locations();
   inputs.push_back(archive);
   FINEDELTA_CHECK(check_output_apart(output, inputs));
   FINEDELTA_CHECK(Unpacking(opened, base_set, options).to(output));

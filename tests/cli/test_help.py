@@ -57,7 +57,7 @@ def test_help_fits_a_terminal(run, words):
     ("pack", "--output --no-base --all --force --threads --memory --json --quiet --help"),
     ("unpack", "--output --weights-only --sha256 --force --threads --memory --json --quiet --help"),
     ("verify", "--base --threads --memory --json --quiet --help"),
-    ("inspect", "--json --quiet --help"),
+    ("inspect", "--threads --memory --json --quiet --help"),
     ("plan", "--no-base --all --threads --memory --json --quiet --help"),
     ("extract", "--output --force --threads --memory --json --quiet --help"),
 ])

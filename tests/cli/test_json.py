@@ -58,7 +58,7 @@ def test_pack(run, pair, tmp_path):
     assert result.pop("ratio") == pytest.approx(total / size)
     assert result == {
         "archive": "x.fd", "files": 3, "input_bytes": total, "weight_bytes": 2 * (8192 + 64),
-        "archive_bytes": size, "tensors": 2, "matched_tensors": 2, "bases": 1, "notes": []}
+        "archive_bytes": size, "tensors": 2, "matched_tensors": 2, "needed_bases": 1, "notes": []}
 
 
 def test_unpack(run, pair, archive):
@@ -94,7 +94,7 @@ def test_inspect(run, pair, archive):
         for use in tensor["coders"]:
             check(use, "inspect: tensors[].coders[]")
     assert result["archive_bytes"] == archive.stat().st_size
-    assert result["original_bytes"] == file_bytes(pair[1])
+    assert result["input_bytes"] == file_bytes(pair[1])
     assert [file["path"] for file in result["files"]] == [
         "config.json", "model.safetensors", "notes/training.txt"]
     assert [(base["name"], base["revision"]) for base in result["bases"]] == [(None, None)]

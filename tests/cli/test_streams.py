@@ -40,13 +40,18 @@ def on_terminal(folder, *words, **extra):
     ["pack", "base", "tune", "-o", "x.fd"],
     ["unpack", "base", "tune.fd", "-o", "out"],
     ["verify", "tune.fd"],
-    ["inspect", "tune.fd"],
-    ["plan", "base", "tune"],
     ["extract", "base", "tune.fd", "bias", "-o", "x.safetensors"],
 ])
 def test_quiet(run, pair, archive, words):
     outcome = run(*words, "--quiet")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("words", [["inspect", "tune.fd"], ["plan", "base", "tune"]])
+def test_quiet_keeps_data(run, pair, archive, words):
+    outcome = run(*words, "--quiet")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == run(*words).out != ""
 
 
 def test_quiet_keeps_errors(run, pair):

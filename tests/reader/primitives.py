@@ -65,7 +65,7 @@ DTYPES = [
 ]
 DTYPE_BY_NAME = {dtype.name: dtype for dtype in DTYPES}
 
-LARGEST_SIZE = 2**63 - 1
+LARGEST_SIZE = 2**62
 PIECE = 1 << 20  # bytes of a side chunk, and of a piece in a fingerprint
 
 
