@@ -11,7 +11,7 @@ namespace finedelta::archive {
 namespace {
 
 constexpr uint64_t kLongestModelName = 512;
-constexpr uint64_t kLongestName = uint64_t{1} << 20;
+constexpr uint64_t kLongestName = safetensors::kLargestHeader;  // a name is part of one
 
 void decode_general(RecordReader& reader, Index& index) {
   const uint8_t flags = reader.u8();
