@@ -70,6 +70,15 @@ TEST_F(HostileInputTest, NobodyWaitsForAFifo) {
   EXPECT_FALSE(is_archive(fifo));
 }
 
+TEST_F(HostileInputTest, ALongNameComesBack) {
+  const std::string model = dir_.write(
+      "model.safetensors",
+      make_safetensors({{.name = std::string(3 << 20, 'n'), .shape = {1}, .bytes = "x"}}));
+  const std::string archive = dir_.path("archive");
+  ASSERT_EQ(error_text(pack({model}, model, archive)), "no error");
+  EXPECT_EQ(error_text(verify(archive, {model})), "no error");
+}
+
 TEST_F(HostileInputTest, AFineTuneThatIsCutWhilePacked) {
   const std::string model = write_model("model.safetensors", 'm');
   const auto packed = pack({}, model, dir_.path("out"), cutting(model, PackOptions()));
