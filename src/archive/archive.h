@@ -18,7 +18,7 @@ struct Archive {
   Layout layout;
   Index index;
 
-  // Reads and checks header and index; takes at most about half of `memory` bytes.
+  // Reads and checks header and index; takes at most about three quarters of `memory` bytes.
   static Result<Archive> open(const std::string& path, uint64_t memory);
 
   // The stored bytes of a chunk in `stored`, whose capacity is reused. kDamaged, with the offset,

@@ -12,7 +12,7 @@ namespace {
 // No zstd frame holds more: a block of at most 128 KiB takes 4 bytes or more.
 constexpr uint64_t kLargestRatio = (uint64_t{128} << 10) / 4;
 
-// As engine's header_limit: what is packed under a limit can be unpacked under it.
+// As engine's HeaderBudget for one checkpoint.
 constexpr uint64_t kHeaderShare = 32;
 
 Status decode_body(Bytes body, const Layout& layout, uint64_t memory, Index& index) {

@@ -17,10 +17,11 @@ Status Writer::append(Bytes stored) {
   return {};
 }
 
-Result<uint64_t> Writer::finish(const Index& index) {
+Result<uint64_t> Writer::finish(const Index& index, uint64_t memory) {
   layout_.side_size = next_ - layout_.side_offset();
   const std::vector<std::byte> stored = encode_index(index);
   layout_.index_size = stored.size();
+  FINEDELTA_CHECK(decode_index(stored, layout_, memory, file_.file().path()));
   FINEDELTA_CHECK(append(stored));
   FINEDELTA_CHECK(file_.file().write(0, as_bytes(encode_layout(layout_))));
   FINEDELTA_CHECK(file_.publish());

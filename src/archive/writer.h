@@ -22,8 +22,9 @@ class Writer {
   Status append(Bytes stored);
   void end_payload() { layout_.payload_size = next_ - kHeaderSlot; }
 
-  // Writes index and header, syncs, and makes the archive appear at its path. Returns its size.
-  Result<uint64_t> finish(const Index& index);
+  // Writes index and header, syncs, and makes the archive appear at its path. Returns its size. The
+  // index is read back before: kFailure when a reader with this `memory` could not.
+  Result<uint64_t> finish(const Index& index, uint64_t memory);
 
  private:
   explicit Writer(AtomicFile file) : file_(std::move(file)) {}

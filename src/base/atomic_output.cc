@@ -95,6 +95,14 @@ Status exchange_directories(const Temporary& temporary) {
   return fail_unreachable(errno, "replace", target.shown);
 }
 
+// The last step of publishing: the target has its name already.
+Status sync_parent(const OutputTarget& target) {
+  const Status synced = sync_directory(target.parent.get(), target.directory);
+  if (synced) return {};
+  return fail(synced.error().code, "{} is complete, but it may not survive a crash: {}",
+              quote(target.shown), synced.error().message);
+}
+
 Status replace_directory(Temporary& temporary) {
   const OutputTarget& target = temporary.target();
   // Locked, so that no other run takes the old tree for a left-over while it is being removed.
@@ -103,7 +111,7 @@ Status replace_directory(Temporary& temporary) {
   if (old.valid()) (void)try_lock(old.get());
   FINEDELTA_CHECK(exchange_directories(temporary));
   temporary.set_renamed();
-  FINEDELTA_CHECK(sync_directory(target.parent.get(), target.directory));
+  FINEDELTA_CHECK(sync_parent(target));
   if (!remove_tree(temporary.path())) {
     return fail(ErrorCode::kFailure,
                 "{} is complete, but what it replaced could not be removed; what is left is {}",
@@ -148,7 +156,7 @@ Status AtomicFile::publish() {
   FINEDELTA_CHECK(replace_ ? rename_over_file(*temporary_)
                            : rename_to_new(*temporary_, OutputKind::kFile));
   temporary_->set_renamed();
-  return sync_directory(target.parent.get(), target.directory);
+  return sync_parent(target);
 }
 
 AtomicDirectory::AtomicDirectory(AtomicDirectory&&) noexcept = default;
@@ -183,7 +191,7 @@ Status AtomicDirectory::publish() {
   }
   FINEDELTA_CHECK(rename_to_new(*temporary_, OutputKind::kDirectory));
   temporary_->set_renamed();
-  return sync_directory(target.parent.get(), target.directory);
+  return sync_parent(target);
 }
 
 void SteadySync::written_up_to(const OutputFile& file, uint64_t end) {

@@ -17,6 +17,8 @@ namespace {
 // Linux moves at most 0x7ffff000 bytes in one call.
 constexpr size_t kLargestTransfer = size_t{1} << 30;
 
+int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+
 Result<FileStamp> stamp_of(int fd, const std::string& path) {
   struct stat info{};
   if (fstat(fd, &info) != 0) return fail_errno(errno, "examine", path);
@@ -26,7 +28,8 @@ Result<FileStamp> stamp_of(int fd, const std::string& path) {
   return FileStamp{.device = info.st_dev,
                    .inode = info.st_ino,
                    .size = static_cast<uint64_t>(info.st_size),
-                   .modified_ns = info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec};
+                   .modified_ns = nanoseconds(info.st_mtim),
+                   .changed_ns = nanoseconds(info.st_ctim)};
 }
 
 }  // namespace
@@ -95,9 +98,12 @@ Status OutputFile::write(uint64_t offset, Bytes from) const {
 }
 
 Status OutputFile::allocate(uint64_t size) const {
+  int reserved = 0;
+  do {
+    reserved = size > 0 ? fallocate(descriptor_.get(), 0, 0, static_cast<off_t>(size)) : 0;
+  } while (reserved != 0 && errno == EINTR);
   // Some file systems can't reserve space; there, a full disk shows later, at a write.
-  if (size > 0 && fallocate(descriptor_.get(), 0, 0, static_cast<off_t>(size)) != 0 &&
-      errno != EOPNOTSUPP && errno != ENOSYS) {
+  if (reserved != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
     return fail_errno(errno, "reserve space for", path_);
   }
   if (ftruncate(descriptor_.get(), static_cast<off_t>(size)) != 0) {

@@ -37,7 +37,8 @@ struct FileStamp {
   uint64_t device = 0;
   uint64_t inode = 0;
   uint64_t size = 0;
-  int64_t modified_ns = 0;
+  int64_t modified_ns = 0;  // the content; may be set back
+  int64_t changed_ns = 0;   // the content or anything else about the file; may not
   bool operator==(const FileStamp&) const = default;
 };
 

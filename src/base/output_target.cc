@@ -203,6 +203,10 @@ Result<bool> contains(const std::string& outer, const std::string& inner) {
   if (S_ISDIR(info.st_mode)) return is_at_or_above(wanted, inner);
   // What a link such as /dev/stdout leads to may have no name: a pipe lies in no directory.
   if (!S_ISREG(info.st_mode)) return false;
+  // A link counts where it stands too: in a cached model every file is a link to a blob elsewhere.
+  FINEDELTA_ASSIGN(const bool named_there,
+                   is_at_or_above(wanted, parent_of(without_trailing_slashes(inner))));
+  if (named_there) return true;
   FINEDELTA_ASSIGN(const std::string resolved, canonical(inner));
   return is_at_or_above(wanted, parent_of(resolved));
 }

@@ -43,9 +43,10 @@ std::unexpected<Error> fail_exists(const OutputTarget& target);
 std::unexpected<Error> fail_unreachable(int error_number, std::string_view action,
                                         std::string_view path);
 
-// Whether `inner` is `outer` or lies below it, symbolic links resolved; compared by identity, so
-// that another mount or a hard link of the same file counts as well. `inner` need not exist, but
-// its parent must (kUsage). An `outer` that does not exist contains nothing.
+// Whether `inner` is `outer` or lies below it, by its name or with symbolic links resolved;
+// compared by identity, so that another mount or a hard link of the same file counts as well.
+// `inner` need not exist, but its parent must (kUsage). An `outer` that does not exist contains
+// nothing.
 Result<bool> contains(const std::string& outer, const std::string& inner);
 
 }  // namespace finedelta

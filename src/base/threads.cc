@@ -1,14 +1,13 @@
 #include "base/threads.h"
 
 #include <condition_variable>
-#include <exception>
 #include <mutex>
-#include <new>
 #include <set>
 #include <system_error>
 #include <thread>
 
 #include "base/error.h"
+#include "base/guard.h"
 
 namespace finedelta {
 
@@ -18,18 +17,6 @@ using Work = std::function<Status(uint64_t index, unsigned worker)>;
 using Commit = std::function<Status(uint64_t index)>;
 
 Error cancelled() { return {ErrorCode::kCancelled, "interrupted"}; }
-
-// What `function` returns; what it throws becomes an error.
-template <typename Function>
-Status guarded(Function function) {
-  try {
-    return function();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::kFailure, "out of memory");
-  } catch (const std::exception& exception) {
-    return fail(ErrorCode::kFailure, "an unexpected error: {}", exception.what());
-  }
-}
 
 Status run_alone(uint64_t count, const Cancellation* cancel, const Work& work,
                  const Commit& commit) {

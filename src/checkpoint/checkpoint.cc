@@ -61,10 +61,11 @@ class Opener {
 
  private:
   Result<Checkpoint> read_directory(const std::string& storage) {
-    FINEDELTA_ASSIGN(
-        checkpoint_.entries,
-        walk_directory(checkpoint_.location,
-                       {.storage = storage, .all = options_.all, .note = options_.note}));
+    FINEDELTA_ASSIGN(checkpoint_.entries,
+                     walk_directory(checkpoint_.location, {.storage = storage,
+                                                           .all = options_.all,
+                                                           .lenient = options_.role == Role::kBase,
+                                                           .note = options_.note}));
     for (size_t i = 0; i < checkpoint_.entries.size(); ++i) {
       if (checkpoint_.entries[i].kind == EntryKind::kShard) FINEDELTA_CHECK(open_shard(i));
     }
@@ -170,6 +171,12 @@ class Opener {
 };
 
 }  // namespace
+
+uint64_t Checkpoint::header_bytes() const {
+  uint64_t total = 0;
+  for (const Shard& shard : shards) total += shard.header.json.size();
+  return total;
+}
 
 Result<Checkpoint> open_checkpoint(std::string_view argument, const CheckpointOptions& options) {
   const std::string path(argument);

@@ -34,6 +34,9 @@ struct Checkpoint {
   bool single_file = false;
   std::vector<Entry> entries;  // sorted by path, bytewise
   std::vector<Shard> shards;   // in order of their entries
+
+  // Bytes of all shard headers.
+  [[nodiscard]] uint64_t header_bytes() const;
 };
 
 enum class Role : uint8_t {
@@ -54,7 +57,8 @@ struct CheckpointOptions {
 //
 // Symbolic links are followed to regular files inside the model's own storage only: the directory
 // itself or, in the Hugging Face cache, its models--ORG--NAME folder; any other link, a link to a
-// directory below the top, devices, sockets and FIFOs are kDamaged. So are a Git LFS pointer in
+// directory below the top, devices, sockets and FIFOs are kDamaged (of a base they are left out,
+// unless they stand in place of a shard). So are a Git LFS pointer in
 // place of a shard, and a single file that is not a valid safetensors file.
 Result<Checkpoint> open_checkpoint(std::string_view argument, const CheckpointOptions& options);
 

@@ -32,6 +32,8 @@ std::string link_text(const std::string& path) {
   return size > 0 ? std::string(text.data(), static_cast<size_t>(size)) : std::string();
 }
 
+bool is_shard_name(std::string_view path) { return path.ends_with(".safetensors"); }
+
 class Walk {
  public:
   Walk(const std::string& top, const WalkOptions& options) : top_(top), options_(options) {}
@@ -56,7 +58,13 @@ class Walk {
 
   Status visit_directory(const std::string& directory) {
     FINEDELTA_ASSIGN(const std::vector<std::string> names, list_directory(absolute(directory)));
-    for (const std::string& name : names) FINEDELTA_CHECK(visit(join_path(directory, name)));
+    for (const std::string& name : names) {
+      const std::string path = join_path(directory, name);
+      Status visited = visit(path);
+      const bool left_out = !visited && visited.error().code == ErrorCode::kDamaged &&
+                            options_.lenient && !is_shard_name(path);
+      if (!visited && !left_out) return visited;
+    }
     if (names.empty() && !directory.empty()) {
       entries_.push_back(
           {.path = directory, .source = absolute(directory), .kind = EntryKind::kEmptyDirectory});
@@ -129,12 +137,11 @@ class Walk {
   }
 
   void add_file(const std::string& path, const std::string& source, const struct stat& info) {
-    entries_.push_back(
-        {.path = path,
-         .source = source,
-         .kind = path.ends_with(".safetensors") ? EntryKind::kShard : EntryKind::kSideFile,
-         .executable = (info.st_mode & S_IXUSR) != 0,
-         .size = static_cast<uint64_t>(info.st_size)});
+    entries_.push_back({.path = path,
+                        .source = source,
+                        .kind = is_shard_name(path) ? EntryKind::kShard : EntryKind::kSideFile,
+                        .executable = (info.st_mode & S_IXUSR) != 0,
+                        .size = static_cast<uint64_t>(info.st_size)});
   }
 
   const std::string& top_;

@@ -24,7 +24,9 @@ struct Entry {
 struct WalkOptions {
   std::string storage;  // real path of the folder in which symbolic links may end
   bool all = false;     // keep .git/ and .cache/huggingface/ at the top
-  NoteCallback note;    // may be empty; told of each folder that is left out
+  // Leave out what is no regular file and no sound link, unless it has a shard's name.
+  bool lenient = false;
+  NoteCallback note;  // may be empty; told of each folder that is left out
 };
 
 // Every file and empty directory below `top` (a real path), sorted bytewise by path. Files named
@@ -32,7 +34,8 @@ struct WalkOptions {
 // left out is not reported as empty.
 //
 // Errors: kDamaged for a link that is not to a regular file in `storage`, a device, a socket, a
-// FIFO; kFailure for a directory that can't be read. Each names the path and what to do.
+// FIFO, unless `lenient`; kFailure for a directory that can't be read. Each names the path and what
+// to do.
 Result<std::vector<Entry>> walk_directory(const std::string& top, const WalkOptions& options);
 
 }  // namespace finedelta

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/guard.h"
 #include "engine/reader_state.h"
 #include "engine/resources.h"
 #include "engine/summary.h"
@@ -68,12 +69,14 @@ ArchiveReader::~ArchiveReader() = default;
 Result<ArchiveReader> ArchiveReader::open(const std::string& archive,
                                           const std::vector<std::string>& bases,
                                           const Options& options) {
-  FINEDELTA_CHECK(check_options(options));
-  FINEDELTA_ASSIGN(archive::Archive opened, archive::Archive::open(archive, options.memory));
-  auto state = std::make_unique<State>(std::move(opened), options);
-  FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(state->archive, bases, state->options));
-  state->bases = std::make_unique<BaseSet>(std::move(base_set));
-  return ArchiveReader(std::move(state));
+  return guarded([&]() -> Result<ArchiveReader> {
+    FINEDELTA_CHECK(check_options(options));
+    FINEDELTA_ASSIGN(archive::Archive opened, archive::Archive::open(archive, options.memory));
+    auto state = std::make_unique<State>(std::move(opened), options);
+    FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(state->archive, bases, state->options));
+    state->bases = std::make_unique<BaseSet>(std::move(base_set));
+    return ArchiveReader(std::move(state));
+  });
 }
 
 const std::vector<TensorSummary>& ArchiveReader::tensors() const { return state_->summaries; }
@@ -85,30 +88,32 @@ std::optional<size_t> ArchiveReader::find(std::string_view name) const {
 }
 
 Status ArchiveReader::read(size_t tensor, uint64_t first, std::span<std::byte> to) const {
-  if (tensor >= state_->tensors.size()) {
-    return fail(ErrorCode::kUsage, "the archive has no tensor number {}", tensor);
-  }
-  const archive::Tensor& wanted = *state_->tensors[tensor];
-  if (first > wanted.bytes || to.size() > wanted.bytes - first) {
-    return fail(ErrorCode::kUsage, "tensor {} has {} bytes; {} bytes at {} are not all inside",
-                quote(wanted.name), wanted.bytes, to.size(), first);
-  }
-  if (to.empty()) return {};
-  FINEDELTA_CHECK(state_->require_base(wanted));
-  const uint64_t chunk = state_->archive.index.units_per_chunk() * dtype_unit(wanted.dtype);
-  const uint64_t end = first + to.size();
-  std::unique_ptr<Decoder> decoder = state_->take_decoder();
-  std::vector<std::byte> value;
-  Status status;
-  for (uint64_t number = first / chunk; status && number * chunk < end; ++number) {
-    status = state_->read_chunk(*decoder, wanted, number, first, end, value,
-                                [&](uint64_t offset, Bytes bytes) -> Status {
-                                  std::ranges::copy(bytes, to.data() + offset);
-                                  return {};
-                                });
-  }
-  state_->give_back(std::move(decoder));
-  return status;
+  return guarded([&]() -> Status {
+    if (tensor >= state_->tensors.size()) {
+      return fail(ErrorCode::kUsage, "the archive has no tensor number {}", tensor);
+    }
+    const archive::Tensor& wanted = *state_->tensors[tensor];
+    if (first > wanted.bytes || to.size() > wanted.bytes - first) {
+      return fail(ErrorCode::kUsage, "tensor {} has {} bytes; {} bytes at {} are not all inside",
+                  quote(wanted.name), wanted.bytes, to.size(), first);
+    }
+    if (to.empty()) return {};
+    FINEDELTA_CHECK(state_->require_base(wanted));
+    const uint64_t chunk = state_->archive.index.units_per_chunk() * dtype_unit(wanted.dtype);
+    const uint64_t end = first + to.size();
+    std::unique_ptr<Decoder> decoder = state_->take_decoder();
+    std::vector<std::byte> value;
+    Status status;
+    for (uint64_t number = first / chunk; status && number * chunk < end; ++number) {
+      status = state_->read_chunk(*decoder, wanted, number, first, end, value,
+                                  [&](uint64_t offset, Bytes bytes) -> Status {
+                                    std::ranges::copy(bytes, to.data() + offset);
+                                    return {};
+                                  });
+    }
+    state_->give_back(std::move(decoder));
+    return status;
+  });
 }
 
 }  // namespace finedelta

@@ -55,8 +55,10 @@ Result<BaseSet> BaseSet::open(const archive::Archive& archive,
 }
 
 Status BaseSet::add(const std::string& argument) {
+  HeaderBudget budget(*options_);
+  for (const Opened& opened : opened_) budget.spend(opened.checkpoint.header_bytes());
   const CheckpointOptions checkpoint_options{
-      .role = Role::kBase, .all = true, .header_limit = header_limit(*options_), .note = {}};
+      .role = Role::kBase, .all = false, .header_limit = budget.limit(), .note = {}};
   FINEDELTA_ASSIGN(Checkpoint checkpoint, open_checkpoint(argument, checkpoint_options));
   Opened& opened = opened_.emplace_back();
   opened.checkpoint = std::move(checkpoint);
@@ -115,19 +117,27 @@ Result<InputFile> BaseSet::find_file(const archive::BaseFile& wanted) {
   std::string why = "is missing";
   for (Opened& opened : opened_) {
     const auto& entries = opened.checkpoint.entries;
-    const auto entry = std::ranges::find(entries, wanted.path, &Entry::path);
-    if (entry == entries.end()) continue;
-    FINEDELTA_ASSIGN(InputFile file, InputFile::open(entry->source));
-    if (file.size() != wanted.size) {
-      why =
-          fmt::format("has {} bytes where the archive was made from {}", file.size(), wanted.size);
+    const auto entry = std::ranges::lower_bound(entries, wanted.path, {}, &Entry::path);
+    if (entry == entries.end() || entry->path != wanted.path ||
+        entry->kind != EntryKind::kSideFile) {
       continue;
     }
+    Result<InputFile> file = InputFile::open(entry->source);
+    if (!file) {
+      why = fmt::format("can't be read: {}", file.error().message);
+      continue;
+    }
+    if (file->size() != wanted.size) {
+      why =
+          fmt::format("has {} bytes where the archive was made from {}", file->size(), wanted.size);
+      continue;
+    }
+    FINEDELTA_ASSIGN(const Hash128 hash, hash_file(*file, options_->cancel));
+    if (hash == wanted.hash) {
+      opened.used = true;
+      return file;
+    }
     why = "differs from the one that the archive was made from";
-    FINEDELTA_ASSIGN(const Hash128 hash, hash_file(file, options_->cancel));
-    if (hash != wanted.hash) continue;
-    opened.used = true;
-    return file;
   }
   return fail(ErrorCode::kWrongBase, "wrong base: file {} {}", quote(wanted.path), why);
 }

@@ -3,6 +3,7 @@
 
 #include "base/atomic_output.h"
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/threads.h"
 #include "engine/output_apart.h"
 #include "engine/reader_state.h"
@@ -80,36 +81,38 @@ Status ArchiveReader::State::write_selection(const Selection& selection, const O
 // Writes the selections one after another, the chunks of each in parallel.
 Result<ExtractReport> ArchiveReader::extract(const std::vector<std::string>& selections,
                                              const std::string& output, bool force) const {
-  FINEDELTA_ASSIGN(const std::vector<Selection> wanted, parse_all(selections, *this));
-  uint64_t total = 0;
-  for (const Selection& selection : wanted) {
-    FINEDELTA_CHECK(state_->require_base(*state_->tensors[selection.tensor]));
-    total += selection.end - selection.first;
-  }
-  FINEDELTA_CHECK(check_output_apart(output, state_->inputs()));
-  FINEDELTA_ASSIGN(AtomicFile file, AtomicFile::create(output, force));
-  const std::vector<std::byte> head = make_head(wanted, *this);
-  FINEDELTA_CHECK(file.file().write(0, head));
+  return guarded([&]() -> Result<ExtractReport> {
+    FINEDELTA_ASSIGN(const std::vector<Selection> wanted, parse_all(selections, *this));
+    uint64_t total = 0;
+    for (const Selection& selection : wanted) {
+      FINEDELTA_CHECK(state_->require_base(*state_->tensors[selection.tensor]));
+      total += selection.end - selection.first;
+    }
+    FINEDELTA_CHECK(check_output_apart(output, state_->inputs()));
+    FINEDELTA_ASSIGN(AtomicFile file, AtomicFile::create(output, force));
+    const std::vector<std::byte> head = make_head(wanted, *this);
+    FINEDELTA_CHECK(file.file().write(0, head));
 
-  ReadCount count;
-  std::vector<Decoder> decoders;
-  const uint64_t decoder_size = decoder_bytes(state_->archive.index);
-  for (unsigned i = affordable_workers(state_->options, decoder_size, 0); i > 0; --i) {
-    decoders.emplace_back(state_->archive, *state_->bases, &count);
-  }
-  ProgressMeter progress(state_->options.progress, total);
-  uint64_t offset = head.size();
-  for (const Selection& selection : wanted) {
-    FINEDELTA_CHECK(state_->write_selection(selection, file.file(), offset, decoders, progress));
-    offset += selection.end - selection.first;
-  }
-  FINEDELTA_CHECK(file.publish());
-  return ExtractReport{
-      .tensors = wanted.size(),
-      .bytes = total,
-      .archive_bytes_read =
-          archive::kHeaderSlot + state_->archive.layout.index_size + count.archive.load(),
-      .base_bytes_read = count.base.load()};
+    ReadCount count;
+    std::vector<Decoder> decoders;
+    const uint64_t decoder_size = decoder_bytes(state_->archive.index);
+    for (unsigned i = affordable_workers(state_->options, decoder_size, 0); i > 0; --i) {
+      decoders.emplace_back(state_->archive, *state_->bases, &count);
+    }
+    ProgressMeter progress(state_->options.progress, total);
+    uint64_t offset = head.size();
+    for (const Selection& selection : wanted) {
+      FINEDELTA_CHECK(state_->write_selection(selection, file.file(), offset, decoders, progress));
+      offset += selection.end - selection.first;
+    }
+    FINEDELTA_CHECK(file.publish());
+    return ExtractReport{
+        .tensors = wanted.size(),
+        .bytes = total,
+        .archive_bytes_read =
+            archive::kHeaderSlot + state_->archive.layout.index_size + count.archive.load(),
+        .base_bytes_read = count.base.load()};
+  });
 }
 
 Result<ExtractReport> extract(const std::vector<std::string>& bases, const std::string& archive,

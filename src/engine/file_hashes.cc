@@ -1,21 +1,15 @@
 #include "engine/file_hashes.h"
 
-#include <new>
-
 #include "base/error.h"
 #include "base/file_hash.h"
+#include "base/guard.h"
 
 namespace finedelta {
 
 FileHashes::FileHashes(const Checkpoint& checkpoint, const Cancellation* cancel)
     : checkpoint_(checkpoint), cancel_(cancel), hashes_(checkpoint.entries.size()) {
-  thread_ = std::jthread([this](const std::stop_token& stop) {
-    try {
-      status_ = hash_all(stop);
-    } catch (const std::bad_alloc&) {
-      status_ = fail(ErrorCode::kFailure, "out of memory");
-    }
-  });
+  thread_ = std::jthread(
+      [this](const std::stop_token& stop) { status_ = guarded([&] { return hash_all(stop); }); });
 }
 
 Status FileHashes::hash_all(const std::stop_token& stop) {

@@ -31,8 +31,11 @@ Result<InputStamps::Stamps> InputStamps::take(const Checkpoint& checkpoint) {
   for (size_t i = 0; i < stamps.size(); ++i) {
     const Entry& entry = checkpoint.entries[i];
     if (entry.kind != EntryKind::kSideFile) continue;
-    FINEDELTA_ASSIGN(const InputFile file, InputFile::open(entry.source));
-    stamps[i] = file.stamp();
+    const auto file = InputFile::open(entry.source);
+    // What can't be opened is missed where it is needed: of a base, perhaps nowhere.
+    if (!file) continue;
+    if (file->size() != entry.size) return fail_changed(entry.source);
+    stamps[i] = file->stamp();
   }
   // Shards were opened before: their headers are of that moment.
   for (const Shard& shard : checkpoint.shards) stamps[shard.entry] = shard.file.stamp();

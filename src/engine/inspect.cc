@@ -2,15 +2,19 @@
 
 #include "archive/archive.h"
 #include "base/error.h"
+#include "base/guard.h"
 #include "engine/resources.h"
 #include "engine/summary.h"
 
 namespace finedelta {
 
 Result<ArchiveSummary> inspect(const std::string& archive, const Options& options) {
-  FINEDELTA_CHECK(check_options(options));
-  FINEDELTA_ASSIGN(const archive::Archive opened, archive::Archive::open(archive, options.memory));
-  return summarize(opened);
+  return guarded([&]() -> Result<ArchiveSummary> {
+    FINEDELTA_CHECK(check_options(options));
+    FINEDELTA_ASSIGN(const archive::Archive opened,
+                     archive::Archive::open(archive, options.memory));
+    return summarize(opened);
+  });
 }
 
 bool is_archive(const std::string& path) {

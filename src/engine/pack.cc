@@ -4,6 +4,7 @@
 
 #include "archive/writer.h"
 #include "base/error.h"
+#include "base/guard.h"
 #include "engine/file_hashes.h"
 #include "engine/input_stamps.h"
 #include "engine/output_apart.h"
@@ -61,29 +62,31 @@ void note_useless_bases(const Inputs& inputs, const PackPlan& plan, const NoteCa
 
 Result<PackReport> pack(const std::vector<std::string>& bases, const std::string& fine_tune,
                         const std::string& archive, const PackOptions& options) {
-  FINEDELTA_CHECK(check_options(options));
-  FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
-  FINEDELTA_CHECK(check_apart(inputs, archive));
-  FINEDELTA_ASSIGN(const InputStamps stamps, InputStamps::take(inputs));
-  FINEDELTA_ASSIGN(archive::Writer writer, archive::Writer::create(archive, options.force));
-  FileHashes hashes(inputs.fine_tune, options.cancel);
+  return guarded([&]() -> Result<PackReport> {
+    FINEDELTA_CHECK(check_options(options));
+    FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
+    FINEDELTA_CHECK(check_apart(inputs, archive));
+    FINEDELTA_ASSIGN(const InputStamps stamps, InputStamps::take(inputs));
+    FINEDELTA_ASSIGN(archive::Writer writer, archive::Writer::create(archive, options.force));
+    FileHashes hashes(inputs.fine_tune, options.cancel);
 
-  const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);
-  FINEDELTA_ASSIGN(const std::vector<Match> matches,
-                   match_tensors(inputs.bases, inputs.fine_tune, samplers, options.cancel));
-  FINEDELTA_ASSIGN(PackPlan plan, make_pack_plan(inputs, matches, options));
-  note_useless_bases(inputs, plan, options.note);
+    const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);
+    FINEDELTA_ASSIGN(const std::vector<Match> matches,
+                     match_tensors(inputs.bases, inputs.fine_tune, samplers, options.cancel));
+    FINEDELTA_ASSIGN(PackPlan plan, make_pack_plan(inputs, matches, options));
+    note_useless_bases(inputs, plan, options.note);
 
-  ProgressMeter progress(options.progress, total_bytes(inputs.fine_tune));
-  FINEDELTA_CHECK(pack_tensors(inputs, plan, writer, options, progress));
-  writer.end_payload();
-  FINEDELTA_CHECK(pack_side_files(inputs, plan, writer, options, progress));
+    ProgressMeter progress(options.progress, total_bytes(inputs.fine_tune));
+    FINEDELTA_CHECK(pack_tensors(inputs, plan, writer, options, progress));
+    writer.end_payload();
+    FINEDELTA_CHECK(pack_side_files(inputs, plan, writer, options, progress));
 
-  FINEDELTA_ASSIGN(const std::vector<Sha256> sha256, hashes.finish());
-  for (size_t i = 0; i < sha256.size(); ++i) plan.index.files[i].sha256 = sha256[i];
-  FINEDELTA_CHECK(stamps.check(inputs, plan));
-  FINEDELTA_ASSIGN(const uint64_t archive_bytes, writer.finish(plan.index));
-  return make_report(inputs, plan.index, archive_bytes);
+    FINEDELTA_ASSIGN(const std::vector<Sha256> sha256, hashes.finish());
+    for (size_t i = 0; i < sha256.size(); ++i) plan.index.files[i].sha256 = sha256[i];
+    FINEDELTA_CHECK(stamps.check(inputs, plan));
+    FINEDELTA_ASSIGN(const uint64_t archive_bytes, writer.finish(plan.index, options.memory));
+    return make_report(inputs, plan.index, archive_bytes);
+  });
 }
 
 }  // namespace finedelta

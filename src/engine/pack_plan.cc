@@ -157,19 +157,21 @@ class Planner {
 Result<Inputs> open_inputs(const std::vector<std::string>& bases, const std::string& fine_tune,
                            bool all, const Options& options) {
   Inputs inputs;
+  HeaderBudget budget(options);
+  const auto open = [&](const std::string& argument, Role role) -> Result<Checkpoint> {
+    const bool is_base = role == Role::kBase;
+    const CheckpointOptions wanted{.role = role,
+                                   .all = all && !is_base,
+                                   .header_limit = budget.limit(),
+                                   .note = is_base ? NoteCallback() : options.note};
+    FINEDELTA_ASSIGN(Checkpoint checkpoint, open_checkpoint(argument, wanted));
+    budget.spend(checkpoint.header_bytes());
+    return checkpoint;
+  };
   for (const std::string& base : bases) {
-    FINEDELTA_ASSIGN(
-        Checkpoint checkpoint,
-        open_checkpoint(
-            base,
-            {.role = Role::kBase, .all = true, .header_limit = header_limit(options), .note = {}}));
-    inputs.bases.push_back(std::move(checkpoint));
+    FINEDELTA_ASSIGN(inputs.bases.emplace_back(), open(base, Role::kBase));
   }
-  FINEDELTA_ASSIGN(inputs.fine_tune,
-                   open_checkpoint(fine_tune, {.role = Role::kFineTune,
-                                               .all = all,
-                                               .header_limit = header_limit(options),
-                                               .note = options.note}));
+  FINEDELTA_ASSIGN(inputs.fine_tune, open(fine_tune, Role::kFineTune));
   return inputs;
 }
 

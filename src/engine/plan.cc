@@ -4,6 +4,7 @@
 
 #include "archive/layout.h"
 #include "base/error.h"
+#include "base/guard.h"
 #include "engine/pack_plan.h"
 #include "engine/resources.h"
 
@@ -81,25 +82,27 @@ std::vector<PlannedTensor> list_tensors(const Inputs& inputs, const std::vector<
 
 Result<Plan> plan(const std::vector<std::string>& bases, const std::string& fine_tune,
                   const PlanOptions& options) {
-  FINEDELTA_CHECK(check_options(options));
-  FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
-  const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);
-  FINEDELTA_ASSIGN(const std::vector<Match> matches,
-                   match_tensors(inputs.bases, inputs.fine_tune, samplers, options.cancel));
-  FINEDELTA_ASSIGN(const PackPlan pack_plan, make_pack_plan(inputs, matches, options));
-  Plan out;
-  out.tensors = list_tensors(inputs, matches);
-  out.estimated_bytes = index_estimate(pack_plan.index);
-  for (const PlannedTensor& tensor : out.tensors) {
-    out.weight_bytes += tensor.bytes;
-    out.estimated_bytes += tensor.estimated_bytes;
-  }
-  for (const archive::File& file : pack_plan.index.files) {
-    out.input_bytes += file.size;
-    out.estimated_bytes += side_estimate(file);
-  }
-  for (const Checkpoint& base : inputs.bases) out.bases.push_back(base.location);
-  return out;
+  return guarded([&]() -> Result<Plan> {
+    FINEDELTA_CHECK(check_options(options));
+    FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
+    const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);
+    FINEDELTA_ASSIGN(const std::vector<Match> matches,
+                     match_tensors(inputs.bases, inputs.fine_tune, samplers, options.cancel));
+    FINEDELTA_ASSIGN(const PackPlan pack_plan, make_pack_plan(inputs, matches, options));
+    Plan out;
+    out.tensors = list_tensors(inputs, matches);
+    out.estimated_bytes = index_estimate(pack_plan.index);
+    for (const PlannedTensor& tensor : out.tensors) {
+      out.weight_bytes += tensor.bytes;
+      out.estimated_bytes += tensor.estimated_bytes;
+    }
+    for (const archive::File& file : pack_plan.index.files) {
+      out.input_bytes += file.size;
+      out.estimated_bytes += side_estimate(file);
+    }
+    for (const Checkpoint& base : inputs.bases) out.bases.push_back(base.location);
+    return out;
+  });
 }
 
 }  // namespace finedelta

@@ -37,8 +37,6 @@ Status check_options(const Options& options) {
   return apply_forced_target();
 }
 
-uint64_t header_limit(const Options& options) { return options.memory / 32; }
-
 unsigned affordable_workers(const Options& options, uint64_t worker_bytes, uint64_t reserved) {
   const uint64_t taken = resident_bytes() + reserved + kSlack;
   const uint64_t free = options.memory > taken ? options.memory - taken : 0;

@@ -2,6 +2,7 @@
 #ifndef FINEDELTA_ENGINE_RESOURCES_H_
 #define FINEDELTA_ENGINE_RESOURCES_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <mutex>
 
@@ -13,9 +14,20 @@ namespace finedelta {
 // The first step of every operation: checks the options and the forced CPU target. kUsage.
 Status check_options(const Options& options);
 
-// The part of the memory limit that the JSON of all shard headers of a checkpoint may have; once
-// parsed they take several times as much.
-[[nodiscard]] uint64_t header_limit(const Options& options);
+// How much JSON the shard headers of all checkpoints of an operation may have: once parsed they
+// take several times as much memory.
+class HeaderBudget {
+ public:
+  explicit HeaderBudget(const Options& options)
+      : for_one_(options.memory / 32), left_(options.memory / 16) {}
+  // For the next checkpoint.
+  [[nodiscard]] uint64_t limit() const { return std::min(for_one_, left_); }
+  void spend(uint64_t bytes) { left_ -= std::min(bytes, left_); }
+
+ private:
+  uint64_t for_one_;  // what the archive's reader allows too
+  uint64_t left_;
+};
 
 // How many workers that take `worker_bytes` each may run beside what the process has resident now
 // and `reserved` bytes that it is going to take: at least 1, at most the threads asked for.

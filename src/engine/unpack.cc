@@ -6,6 +6,7 @@
 #include "archive/archive.h"
 #include "base/atomic_output.h"
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/threads.h"
 #include "engine/base_set.h"
 #include "engine/output_apart.h"
@@ -143,38 +144,44 @@ uint64_t count_files(const archive::Index& index, bool weights_only) {
 
 Result<UnpackReport> unpack(const std::vector<std::string>& bases, const std::string& archive,
                             const std::string& output, const UnpackOptions& options) {
-  FINEDELTA_CHECK(check_options(options));
-  FINEDELTA_ASSIGN(const archive::Archive opened, archive::Archive::open(archive, options.memory));
-  FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
-  FINEDELTA_CHECK(require_all(base_set, opened.index, options.weights_only));
-  std::vector<std::string> inputs = base_set.all_locations();
-  inputs.push_back(archive);
-  FINEDELTA_CHECK(check_output_apart(output, inputs));
-  FINEDELTA_CHECK(Unpacking(opened, base_set, options).to(output));
-  return UnpackReport{.files = count_files(opened.index, options.weights_only),
-                      .bytes = wanted_bytes(opened.index, options.weights_only),
-                      .sha256_checked = options.sha256,
-                      .bases = base_set.locations()};
+  return guarded([&]() -> Result<UnpackReport> {
+    FINEDELTA_CHECK(check_options(options));
+    FINEDELTA_ASSIGN(const archive::Archive opened,
+                     archive::Archive::open(archive, options.memory));
+    FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
+    FINEDELTA_CHECK(require_all(base_set, opened.index, options.weights_only));
+    std::vector<std::string> inputs = base_set.all_locations();
+    inputs.push_back(archive);
+    FINEDELTA_CHECK(check_output_apart(output, inputs));
+    FINEDELTA_CHECK(Unpacking(opened, base_set, options).to(output));
+    return UnpackReport{.files = count_files(opened.index, options.weights_only),
+                        .bytes = wanted_bytes(opened.index, options.weights_only),
+                        .sha256_checked = options.sha256,
+                        .bases = base_set.locations()};
+  });
 }
 
 Result<VerifyReport> verify(const std::string& archive, const std::vector<std::string>& bases,
                             const Options& options) {
-  FINEDELTA_CHECK(check_options(options));
-  FINEDELTA_ASSIGN(const archive::Archive opened, archive::Archive::open(archive, options.memory));
-  VerifyReport report{.archive_bytes = opened.layout.file_size(),
-                      .chunks = opened.index.chunks.size()};
-  if (bases.empty() && !opened.index.bases.empty()) {
-    FINEDELTA_CHECK(check_stored_bytes(opened, options));
+  return guarded([&]() -> Result<VerifyReport> {
+    FINEDELTA_CHECK(check_options(options));
+    FINEDELTA_ASSIGN(const archive::Archive opened,
+                     archive::Archive::open(archive, options.memory));
+    VerifyReport report{.archive_bytes = opened.layout.file_size(),
+                        .chunks = opened.index.chunks.size()};
+    if (bases.empty() && !opened.index.bases.empty()) {
+      FINEDELTA_CHECK(check_stored_bytes(opened, options));
+      return report;
+    }
+    FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
+    FINEDELTA_CHECK(require_all(base_set, opened.index, false));
+    FINEDELTA_CHECK(rebuild_and_compare(opened, base_set, options));
+    report.rebuilt = true;
+    report.files = count_files(opened.index, false);
+    report.bytes = wanted_bytes(opened.index, false);
+    report.bases = base_set.locations();
     return report;
-  }
-  FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
-  FINEDELTA_CHECK(require_all(base_set, opened.index, false));
-  FINEDELTA_CHECK(rebuild_and_compare(opened, base_set, options));
-  report.rebuilt = true;
-  report.files = count_files(opened.index, false);
-  report.bytes = wanted_bytes(opened.index, false);
-  report.bases = base_set.locations();
-  return report;
+  });
 }
 
 }  // namespace finedelta

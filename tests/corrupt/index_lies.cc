@@ -141,7 +141,7 @@ std::vector<Lie> base_lies() {
           "a base tensor has an impossible shape (at byte 68 of the body)"),
       lie(
           "base_file_impossibly_large", [](Index& i) { i.base_files[1].size = ~uint64_t{0}; },
-          "file 'same.txt' is impossibly large"),
+          "a base file is impossibly large (at byte 207 of the body)"),
   };
 }
 

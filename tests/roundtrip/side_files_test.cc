@@ -106,13 +106,13 @@ TEST_F(RoundtripSideFiles, ManySmallOnesOverSeveralChunks) {
   const ArchiveSummary summary = roundtrip_dirs();
   EXPECT_EQ(summary.files.size(), 150u);
   for (const FileSummary& file : summary.files) EXPECT_EQ(file.kind, "embedded");
-  EXPECT_GT(summary.original_bytes, 3 * kMiB / 2);
-  EXPECT_LT(summary.side_bytes, summary.original_bytes * 6 / 10);
+  EXPECT_GT(summary.input_bytes, 3 * kMiB / 2);
+  EXPECT_LT(summary.side_bytes, summary.input_bytes * 6 / 10);
 }
 
 TEST_F(RoundtripSideFiles, SmallOnesThatFillAChunkExactly) {
   for (size_t i = 0; i < 128; ++i) dir_.write("tuned/" + std::to_string(i), noise(8192, i));
-  EXPECT_EQ(roundtrip_dirs().original_bytes, kMiB);
+  EXPECT_EQ(roundtrip_dirs().input_bytes, kMiB);
 }
 
 TEST_F(RoundtripSideFiles, NoiseIsStoredAsItIs) {

@@ -9,7 +9,7 @@ class RoundtripSize : public Roundtrip {
  protected:
   void expect_small(const std::vector<std::string>& bases, const std::string& fine_tune) {
     const auto summary = roundtrip(bases, fine_tune);
-    const uint64_t raw = summary.original_bytes;
+    const uint64_t raw = summary.input_bytes;
     EXPECT_LE(summary.archive_bytes, raw + raw / 1000 + 4096) << raw;
   }
 };
