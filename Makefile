@@ -10,8 +10,8 @@ export CCACHE_NOHASHDIR ?= 1
 
 build:  ## the library and the program build/release/finedelta
 	scripts/setup.sh build
-	cmake --preset release -DFINEDELTA_TESTS=OFF
-	cmake --build --preset release -j $(JOBS)
+	test -f build/release/build.ninja || cmake --preset release -DFINEDELTA_TESTS=OFF
+	cmake --build --preset release -j $(JOBS) --target finedelta finedelta_cli
 
 test:  ## build and run every test
 	scripts/setup.sh test
@@ -25,16 +25,21 @@ demo: build  ## pack, check and rebuild a small real fine-tune
 bench: test  ## measure docs/benchmarks.md anew; needs FINEDELTA_PAIRS and 14 GB in SCRATCH (/tmp)
 	bench/report.sh $(FINEDELTA_PAIRS) $(or $(SCRATCH),/tmp)
 
-install: build  ## copy program, library and headers to PREFIX (default /usr/local)
-	cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX))
+install:  ## copy program, library and headers of `make build` to PREFIX (default /usr/local)
+	@test -x build/release/finedelta || \
+	  { echo "There is nothing to install yet: run make build first." >&2; exit 1; }
+	cmake --install build/release $(if $(PREFIX),--prefix "$(PREFIX)")
 
 format:  ## lay out all C++ by .clang-format
+	scripts/setup.sh ci
 	$(SOURCES) | xargs clang-format-19 -i
 
 check-format:
+	scripts/setup.sh ci
 	$(SOURCES) | xargs clang-format-19 --dry-run -Werror
 
 check-includes:
+	scripts/setup.sh ci
 	python3 scripts/check_includes.py
 
 tidy:  ## clang-tidy over the library and the program

@@ -1,13 +1,10 @@
-# What `cmake --install` copies: the library, its public headers, the program, and what
+# What `cmake --install` copies besides the program: the library, its public headers, and what
 # find_package(finedelta) needs.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/finedelta)
 
 install(TARGETS finedelta EXPORT finedeltaTargets)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/finedelta TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
-if(TARGET finedelta_cli)
-  install(TARGETS finedelta_cli)
-endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE TYPE DOC)
 
 install(EXPORT finedeltaTargets NAMESPACE finedelta:: DESTINATION ${package_dir})

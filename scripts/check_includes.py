@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that code includes only what lies below it: what the folders' order allows, and nothing
-but the standard library in the public headers. Prints file, line and reason of every violation."""
+"""Checks that code includes only what lies below it: what the folders' order allows, nothing but
+the standard library in the public headers, and nothing but those and its own in the program. Prints file, line and reason of every violation."""
 
 import re
 import sys
@@ -19,7 +19,6 @@ LEVELS = {
     "archive": 4,
     "match": 4,
     "engine": 5,
-    "report": 6,
 }
 PUBLIC = "finedelta"
 QUOTED_LIBRARIES = {"hwy"}  # as Highway's documentation writes its headers
@@ -61,7 +60,9 @@ def program_violation(root, bracket, target):
     first = target.split("/")[0]
     if first == PUBLIC:
         return missing(root / "include", target)
-    return missing(root / ("src" if first in LEVELS else "cli"), target)
+    if first in LEVELS:
+        return f'the program may not include "{target}": only public headers and its own'
+    return missing(root / "cli", target)
 
 
 def missing(folder, target):

@@ -7,9 +7,8 @@ cd "$(dirname "$0")/.."
 
 kBuildPackages=(g++ cmake ninja-build ccache libhwy-dev libzstd-dev libxxhash-dev libssl-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev)
-kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev python3-venv
-  ca-certificates)
-kCiPackages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
+kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev python3-venv ca-certificates)
+kCiPackages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev libbenchmark-dev)
 
 usage() {
   echo "usage: scripts/setup.sh build|test|ci" >&2
@@ -46,7 +45,22 @@ go_on_without_apt() {
     echo "Not found: ${absent[*]}" >&2
     exit 1
   fi
+  [[ $step == build ]] || find_python
   echo "The tools are here; going on." >&2
+}
+
+# Sets `python` to what the tests' Python is made from: the system's own where it will do, since
+# another one of that name may move away. Ends here where there is none.
+find_python() {
+  for python in /usr/bin/python3 python3; do
+    if "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+    then
+      return
+    fi
+  done
+  echo "The tests need Python 3.11 or newer with its modules venv and ensurepip; neither" \
+    "/usr/bin/python3 nor the first python3 in PATH will do." >&2
+  exit 1
 }
 
 as_root() {
@@ -103,9 +117,7 @@ ensure_venv() {
   if cmp -s "$requirements" "$venv/requirements.txt" && "$venv/bin/python" -c '' 2>/dev/null; then
     return
   fi
-  # The system's own Python: another one of that name may lack venv or move away.
-  local python=/usr/bin/python3
-  [[ -x $python ]] || python=python3
+  find_python
   echo "Making $venv"
   rm -rf "$venv"
   "$python" -m venv "$venv"
@@ -115,19 +127,19 @@ ensure_venv() {
 
 (($# == 1)) || usage
 packages=("${kBuildPackages[@]}")
-tools=(g++ cmake ninja ccache)
-case $1 in
+tools=(g++ cmake ninja)
+step=$1
+case $step in
   build) ;;
   test)
     packages+=("${kTestPackages[@]}")
-    tools+=(python3)
     ;;
   ci)
     packages+=("${kTestPackages[@]}" "${kCiPackages[@]}")
-    tools+=(python3 clang++-19 run-clang-tidy-19 clang-format-19)
+    tools+=(clang++-19 run-clang-tidy-19 clang-format-19)
     ;;
   *) usage ;;
 esac
 
 ensure_packages
-[[ $1 == build ]] || ensure_venv
+[[ $step == build ]] || ensure_venv

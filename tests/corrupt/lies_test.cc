@@ -17,6 +17,8 @@ static void PrintTo(const Lie& lie, std::ostream* out) { *out << lie.name; }
 
 namespace {
 
+constexpr const char* kCommittedLies = FINEDELTA_TEST_SOURCES "/corrupt/files";
+
 std::string replaced(std::string text, std::string_view old, std::string_view with) {
   for (size_t at = text.find(old); at != text.npos; at = text.find(old, at + with.size())) {
     text.replace(at, old.size(), with);
@@ -55,8 +57,7 @@ TEST_P(LiesTest, IsRefused) { expect_refusal(dir_.write("lie", GetParam().archiv
 
 // As it was written once: the same lie, whatever the writer of today makes of it.
 TEST_P(LiesTest, IsRefusedAsCommitted) {
-  const std::filesystem::path committed =
-      std::filesystem::path(FINEDELTA_CORRUPT_FILES) / GetParam().name;
+  const std::filesystem::path committed = std::filesystem::path(kCommittedLies) / GetParam().name;
   ASSERT_TRUE(std::filesystem::exists(committed)) << "write it with make_corrupt_files";
   expect_refusal(committed.string());
 }
@@ -64,7 +65,7 @@ TEST_P(LiesTest, IsRefusedAsCommitted) {
 TEST(LiesFilesTest, EveryCommittedFileIsOneOfThem) {
   std::set<std::string> names;
   for (const Lie& lie : all_lies()) EXPECT_TRUE(names.insert(lie.name).second) << lie.name;
-  for (const auto& entry : std::filesystem::directory_iterator(FINEDELTA_CORRUPT_FILES)) {
+  for (const auto& entry : std::filesystem::directory_iterator(kCommittedLies)) {
     EXPECT_TRUE(names.contains(entry.path().filename().string())) << entry.path();
     EXPECT_LT(entry.file_size(), 2048u) << entry.path();
   }

@@ -70,12 +70,11 @@ def test_a_file_that_keeps_changing(path, force, folders, run):
     "base/a.safetensors", "base/merges.txt",
 ])
 def test_a_file_that_changes_once(path, folders, start):
-    """Early, while the weights are being packed: some have read it before, some read it after."""
+    """As soon as the output is begun: by then what the inputs were is known."""
     process = start("pack", "-q", "base", "tune", "-o", "x.fd", "--threads", "1")
     while not temporaries(folders):
         assert process.poll() is None
         time.sleep(0.001)
-    time.sleep(0.1)
     with open(folders / path, "r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"#")

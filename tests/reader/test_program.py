@@ -20,17 +20,13 @@ from checkpoints import Maker, Pair, changed, generate, lookalikes, noise, shard
 from finedelta_reader import check, unpack
 from lies import LIES, STORED_LIES, Change, Lie, resealed, with_stored
 from primitives import DamagedError, WrongBaseError
+from programs import PROGRAM
 from records import Coder, encode_body
 from writer import Options, Writer, always, seal_body
 
-PROGRAM = os.environ.get("FINEDELTA_PROGRAM", "")
 PAIRS = os.environ.get("FINEDELTA_PAIRS", "")
 USAGE, WRONG_BASE, DAMAGED = 2, 12, 13  # exit codes
 NO_BASE = [Path("--no-base")]
-
-pytestmark = pytest.mark.skipif(
-    not PROGRAM, reason="FINEDELTA_PROGRAM does not name the program to test"
-)
 
 ALL_PAIRS = [*checkpoints.MAKERS, *(pairs.NAMES if PAIRS else [])]
 

@@ -2,12 +2,15 @@
 #ifndef FINEDELTA_TESTS_SUPPORT_TEMP_DIR_H_
 #define FINEDELTA_TESTS_SUPPORT_TEMP_DIR_H_
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace finedelta {
 
@@ -41,6 +44,22 @@ class TempDir {
     out.write(content.data(), static_cast<std::streamsize>(content.size()));
     if (!out.flush()) throw std::runtime_error("cannot write " + file);
     return file;
+  }
+
+  // The content of a file; empty where there is none.
+  [[nodiscard]] std::string read(std::string_view relative) const {
+    std::ifstream file(path(relative), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  // What is in the directory itself, sorted.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      names.push_back(entry.path().filename());
+    }
+    std::ranges::sort(names);
+    return names;
   }
 
   std::string make_directory(std::string_view relative) const {

@@ -1,6 +1,7 @@
 """Running the program in FINEDELTA_PROGRAM; fixtures for a conftest.py to import."""
 
 import os
+import signal
 import subprocess
 from dataclasses import dataclass
 
@@ -13,6 +14,12 @@ def environment(folder, **extra):
     """An environment without the user's model cache or preferences."""
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "HF_HOME": str(folder / "hf"),
             "LANG": "C.UTF-8", "TERM": "xterm", **extra}
+
+
+def default_signals():
+    """For `preexec_fn`: what started the tests may have had signals ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @dataclass

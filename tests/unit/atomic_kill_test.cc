@@ -5,19 +5,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <random>
 
 #include "base/atomic_output.h"
-#include "child_process.h"
-#include "scratch_directory.h"
+#include "support/child_process.h"
+#include "support/temp_dir.h"
 
 namespace finedelta {
 namespace {
 
 using testing::ElementsAre;
 
-constexpr int kRounds = 30;
+constexpr int kLeastRounds = 30;
+constexpr int kMostRounds = 10 * kLeastRounds;
 constexpr size_t kSize = 100'000;
 
 std::string version_text(char version) { return std::string(kSize, version); }
@@ -59,51 +59,52 @@ void run_and_kill(Function function, unsigned microseconds) {
   ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself";
 }
 
-TEST(AKill, LeavesAWholeFile) {
-  const ScratchDirectory scratch;
-  scratch.write("out", version_text('0'));
+// Calls `round(microseconds)` with pseudo-random delays of at most 40 ms, then longer ones for a
+// slow machine, until it has met both outcomes: a new version in place and one that was left
+// half-way.
+template <typename Round>
+void until_both_outcomes(const TempDir& scratch, const std::string& file, Round round) {
   std::mt19937 random(1);
-  std::uniform_int_distribution<unsigned> delay(0, 40'000);  // microseconds
-  size_t leftovers = 0;
-  for (int round = 0; round < kRounds; ++round) {
-    run_and_kill([&] { keep_replacing_file(scratch / "out"); }, delay(random));
+  bool replaced = false;
+  bool left_half_way = false;
+  for (int i = 0; i < kLeastRounds || !replaced || !left_half_way; ++i) {
+    ASSERT_LT(i, kMostRounds) << "replaced " << replaced << ", left half-way " << left_half_way;
+    const unsigned longest = 40'000u * static_cast<unsigned>(1 + i / kLeastRounds);
+    round(std::uniform_int_distribution<unsigned>(0, longest)(random));
+    if (testing::Test::HasFatalFailure()) return;
+    replaced |= scratch.read(file) != version_text('0');
+    left_half_way |= scratch.names().size() > 1;
+  }
+}
+
+TEST(AKill, LeavesAWholeFile) {
+  const TempDir scratch;
+  scratch.write("out", version_text('0'));
+  until_both_outcomes(scratch, "out", [&](unsigned delay) {
+    ASSERT_TRUE(AtomicFile::create(scratch.path("out"), true).has_value());
+    ASSERT_THAT(scratch.names(), ElementsAre("out"));
+    run_and_kill([&] { keep_replacing_file(scratch.path("out")); }, delay);
     const std::string text = scratch.read("out");
     ASSERT_FALSE(text.empty());
     ASSERT_EQ(text, version_text(text[0]));
-    leftovers += scratch.names().size() - 1;
-    {
-      ASSERT_TRUE(AtomicFile::create(scratch / "out", true).has_value());
-    }
-    ASSERT_THAT(scratch.names(), ElementsAre("out"));
-  }
-  EXPECT_NE(scratch.read("out"), version_text('0'));
-  EXPECT_GT(leftovers, 0u);
+  });
 }
 
 TEST(AKill, LeavesAWholeDirectory) {
-  const ScratchDirectory scratch;
-  std::filesystem::create_directories(scratch / "out/sub");
+  const TempDir scratch;
   for (const char* const name : {"out/x", "out/sub/y", "out/sub/z"}) {
     scratch.write(name, version_text('0'));
   }
-  std::mt19937 random(1);
-  std::uniform_int_distribution<unsigned> delay(0, 40'000);  // microseconds
-  size_t leftovers = 0;
-  for (int round = 0; round < kRounds; ++round) {
-    run_and_kill([&] { keep_replacing_directory(scratch / "out"); }, delay(random));
+  until_both_outcomes(scratch, "out/x", [&](unsigned delay) {
+    ASSERT_TRUE(AtomicDirectory::create(scratch.path("out"), true).has_value());
+    ASSERT_THAT(scratch.names(), ElementsAre("out"));
+    run_and_kill([&] { keep_replacing_directory(scratch.path("out")); }, delay);
     const std::string text = scratch.read("out/x");
     ASSERT_FALSE(text.empty());
     ASSERT_EQ(text, version_text(text[0]));
     ASSERT_EQ(scratch.read("out/sub/y"), text);
     ASSERT_EQ(scratch.read("out/sub/z"), text);
-    leftovers += scratch.names().size() - 1;
-    {
-      ASSERT_TRUE(AtomicDirectory::create(scratch / "out", true).has_value());
-    }
-    ASSERT_THAT(scratch.names(), ElementsAre("out"));
-  }
-  EXPECT_NE(scratch.read("out/x"), version_text('0'));
-  EXPECT_GT(leftovers, 0u);
+  });
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "scratch_directory.h"
+#include "support/temp_dir.h"
 
 namespace finedelta {
 namespace {
@@ -54,10 +54,10 @@ class Home {
 };
 
 TEST(OutputTarget, NamesAreFoundInTheirParent) {
-  const ScratchDirectory scratch;
+  const TempDir scratch;
   const std::string real = fs::canonical(scratch.path());
-  fs::create_directories(scratch / "a/b");
-  const Inside inside(scratch / "a");
+  fs::create_directories(scratch.path("a/b"));
+  const Inside inside(scratch.path("a"));
   struct Case {
     std::string target, directory, name;
   };
@@ -65,7 +65,7 @@ TEST(OutputTarget, NamesAreFoundInTheirParent) {
        {Case{"x", real + "/a", "x"}, Case{"x///", real + "/a", "x"}, Case{"./x", real + "/a", "x"},
         Case{"../x", real, "x"}, Case{"b//x", real + "/a/b", "x"},
         Case{"b/../x/", real + "/a", "x"}, Case{"b/..", real, "a"}, Case{"b/.", real + "/a", "b"},
-        Case{"/x", "/", "x"}, Case{"//x", "/", "x"}, Case{scratch / "x", real, "x"}}) {
+        Case{"/x", "/", "x"}, Case{"//x", "/", "x"}, Case{scratch.path("x"), real, "x"}}) {
     const Result<OutputTarget> found = resolve_target(expected.target);
     ASSERT_TRUE(found.has_value()) << found.error().message;
     EXPECT_EQ(found->shown, expected.target);
@@ -75,9 +75,9 @@ TEST(OutputTarget, NamesAreFoundInTheirParent) {
 }
 
 TEST(OutputTarget, ImpossibleTargetsAreRefused) {
-  const ScratchDirectory scratch;
+  const TempDir scratch;
   scratch.write("file", "");
-  fs::create_symlink("loop", scratch / "loop");
+  fs::create_symlink("loop", scratch.path("loop"));
   const auto file = OutputKind::kFile;
   const std::string s = scratch.path();
   EXPECT_EQ(verdict("", file), "the output has an empty name");
@@ -97,65 +97,66 @@ TEST(OutputTarget, ImpossibleTargetsAreRefused) {
 }
 
 TEST(OutputTarget, AFileReplacesFilesAndLinksOnly) {
-  const ScratchDirectory scratch;
+  const TempDir scratch;
   const auto file = OutputKind::kFile;
   scratch.write("file", "");
-  fs::create_directory(scratch / "dir");
-  fs::create_symlink("dir", scratch / "link");
-  fs::create_symlink("nothing", scratch / "dangling");
-  fs::create_symlink("/dev/null", scratch / "null");
-  ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
-  EXPECT_EQ(verdict(scratch / "new", file), "new");
-  EXPECT_EQ(verdict(scratch / "file", file), "old");
-  EXPECT_EQ(verdict(scratch / "link", file), "old");
-  EXPECT_EQ(verdict(scratch / "dangling", file), "old");
+  fs::create_directory(scratch.path("dir"));
+  fs::create_symlink("dir", scratch.path("link"));
+  fs::create_symlink("nothing", scratch.path("dangling"));
+  fs::create_symlink("/dev/null", scratch.path("null"));
+  ASSERT_EQ(mkfifo((scratch.path("pipe")).c_str(), 0600), 0);
+  EXPECT_EQ(verdict(scratch.path("new"), file), "new");
+  EXPECT_EQ(verdict(scratch.path("file"), file), "old");
+  EXPECT_EQ(verdict(scratch.path("link"), file), "old");
+  EXPECT_EQ(verdict(scratch.path("dangling"), file), "old");
   for (const std::string name : {"file", "link", "dangling"}) {
-    EXPECT_EQ(verdict(scratch / name, file, false),
-              fmt::format("'{}' exists already; use --force to replace it", scratch / name));
+    EXPECT_EQ(verdict(scratch.path(name), file, false),
+              fmt::format("'{}' exists already; use --force to replace it", scratch.path(name)));
   }
-  EXPECT_EQ(verdict(scratch / "new/", file),
-            fmt::format("'{}' names a directory; name a file", scratch / "new/"));
+  EXPECT_EQ(verdict(scratch.path("new/"), file),
+            fmt::format("'{}' names a directory; name a file", scratch.path("new/")));
   for (const std::string name : {"dir", "dir/", "dir/."}) {
-    EXPECT_EQ(verdict(scratch / name, file),
-              fmt::format("'{}' is a directory; name a file", scratch / name));
+    EXPECT_EQ(verdict(scratch.path(name), file),
+              fmt::format("'{}' is a directory; name a file", scratch.path(name)));
   }
-  for (const std::string& path : {scratch / "pipe", scratch / "null", std::string("/dev/null")}) {
+  for (const std::string& path :
+       {scratch.path("pipe"), scratch.path("null"), std::string("/dev/null")}) {
     EXPECT_EQ(verdict(path, file),
               fmt::format("'{}' is not a regular file and is never replaced", path));
   }
 }
 
 TEST(OutputTarget, ADirectoryReplacesDirectoriesOnly) {
-  const ScratchDirectory scratch;
+  const TempDir scratch;
   const auto directory = OutputKind::kDirectory;
   scratch.write("file", "");
-  fs::create_directory(scratch / "dir");
-  fs::create_symlink("dir", scratch / "link");
-  EXPECT_EQ(verdict(scratch / "new/", directory), "new");
-  EXPECT_EQ(verdict(scratch / "dir/", directory), "old");
-  EXPECT_EQ(verdict(scratch / "dir", directory, false),
-            fmt::format("'{}' exists already; use --force to replace it", scratch / "dir"));
-  EXPECT_EQ(verdict(scratch / "file", directory),
-            fmt::format("'{}' is not a directory; name a directory", scratch / "file"));
+  fs::create_directory(scratch.path("dir"));
+  fs::create_symlink("dir", scratch.path("link"));
+  EXPECT_EQ(verdict(scratch.path("new/"), directory), "new");
+  EXPECT_EQ(verdict(scratch.path("dir/"), directory), "old");
+  EXPECT_EQ(verdict(scratch.path("dir"), directory, false),
+            fmt::format("'{}' exists already; use --force to replace it", scratch.path("dir")));
+  EXPECT_EQ(verdict(scratch.path("file"), directory),
+            fmt::format("'{}' is not a directory; name a directory", scratch.path("file")));
   for (const std::string name : {"link", "link/"}) {
     EXPECT_EQ(
-        verdict(scratch / name, directory),
+        verdict(scratch.path(name), directory),
         fmt::format("'{}' is a symbolic link; remove it, or name the directory that it leads to",
-                    scratch / name));
+                    scratch.path(name)));
   }
   EXPECT_EQ(verdict("/proc", directory),
             "'/proc' is a mount point, which can't be replaced; name a new directory in it");
 }
 
 TEST(OutputTarget, TheCurrentAndTheHomeDirectoryAreNeverReplaced) {
-  const ScratchDirectory scratch;
-  fs::create_directories(scratch / "work/here");
-  fs::create_directories(scratch / "homes/me");
-  const Inside inside(scratch / "work/here");
-  const Home home(scratch / "homes/me");
+  const TempDir scratch;
+  fs::create_directories(scratch.path("work/here"));
+  fs::create_directories(scratch.path("homes/me"));
+  const Inside inside(scratch.path("work/here"));
+  const Home home(scratch.path("homes/me"));
   const auto directory = OutputKind::kDirectory;
   for (const std::string& path : {std::string("."), std::string(".."), std::string("./"),
-                                  scratch / "work", scratch / "work/here/"}) {
+                                  scratch.path("work"), scratch.path("work/here/")}) {
     for (const bool replace : {false, true}) {
       EXPECT_EQ(verdict(path, directory, replace),
                 fmt::format(
@@ -163,7 +164,7 @@ TEST(OutputTarget, TheCurrentAndTheHomeDirectoryAreNeverReplaced) {
                     path));
     }
   }
-  for (const std::string& path : {scratch / "homes", scratch / "homes/me"}) {
+  for (const std::string& path : {scratch.path("homes"), scratch.path("homes/me")}) {
     EXPECT_EQ(
         verdict(path, directory),
         fmt::format("'{}' holds the home directory and is never replaced; name a new directory",
@@ -171,25 +172,25 @@ TEST(OutputTarget, TheCurrentAndTheHomeDirectoryAreNeverReplaced) {
   }
   fs::create_directory("below");
   EXPECT_EQ(verdict("below", directory), "old");
-  for (const std::string& nowhere : {scratch / "no/home", std::string()}) {
+  for (const std::string& nowhere : {scratch.path("no/home"), std::string()}) {
     const Home missing(nowhere);
     EXPECT_EQ(verdict("below", directory), "old");
   }
 }
 
 TEST(Contains, FollowsLinksAndKnowsEveryName) {
-  const ScratchDirectory scratch;
-  fs::create_directories(scratch / "outer/inner");
-  fs::create_directory(scratch / "outer2");
+  const TempDir scratch;
+  fs::create_directories(scratch.path("outer/inner"));
+  fs::create_directory(scratch.path("outer2"));
   scratch.write("outer/file", "");
   scratch.write("apart", "");
-  fs::create_symlink("outer/inner", scratch / "to_inner");
-  fs::create_symlink("outer/file", scratch / "to_file");
-  fs::create_symlink("../apart", scratch / "outer/to_apart");
-  fs::create_symlink("outer", scratch / "to_outer");
-  fs::create_hard_link(scratch / "apart", scratch / "hard");
+  fs::create_symlink("outer/inner", scratch.path("to_inner"));
+  fs::create_symlink("outer/file", scratch.path("to_file"));
+  fs::create_symlink("../apart", scratch.path("outer/to_apart"));
+  fs::create_symlink("outer", scratch.path("to_outer"));
+  fs::create_hard_link(scratch.path("apart"), scratch.path("hard"));
   const auto check = [&](const std::string& outer, const std::string& inner) {
-    const Result<bool> result = contains(scratch / outer, scratch / inner);
+    const Result<bool> result = contains(scratch.path(outer), scratch.path(inner));
     EXPECT_TRUE(result.has_value());
     return result.value_or(false);
   };
@@ -215,31 +216,31 @@ TEST(Contains, FollowsLinksAndKnowsEveryName) {
 }
 
 TEST(Contains, TakesRelativePaths) {
-  const ScratchDirectory scratch;
-  fs::create_directory(scratch / "outer");
-  const Inside inside(scratch / "outer");
+  const TempDir scratch;
+  fs::create_directory(scratch.path("outer"));
+  const Inside inside(scratch.path("outer"));
   EXPECT_TRUE(contains("..", "new").value());
   EXPECT_TRUE(contains(".", "new").value());
   EXPECT_FALSE(contains(".", "../new").value());
 }
 
 TEST(Contains, APipeWithoutANameLiesNowhere) {
-  const ScratchDirectory scratch;
+  const TempDir scratch;
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   const Descriptor reader(ends[0]);
   const Descriptor writer(ends[1]);
-  fs::create_symlink("/proc/self/fd/" + std::to_string(ends[1]), scratch / "link");
-  EXPECT_FALSE(contains(scratch.path(), scratch / "link").value());
+  fs::create_symlink("/proc/self/fd/" + std::to_string(ends[1]), scratch.path("link"));
+  EXPECT_FALSE(contains(scratch.path(), scratch.path("link")).value());
 }
 
 TEST(Contains, NeedsTheParent) {
-  const ScratchDirectory scratch;
-  const Result<bool> result = contains(scratch.path(), scratch / "no/new");
+  const TempDir scratch;
+  const Result<bool> result = contains(scratch.path(), scratch.path("no/new"));
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, ErrorCode::kUsage);
   EXPECT_EQ(result.error().message,
-            fmt::format("the directory '{}' does not exist; create it first", scratch / "no"));
+            fmt::format("the directory '{}' does not exist; create it first", scratch.path("no")));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "scratch_directory.h"
+#include "support/temp_dir.h"
 
 namespace finedelta {
 namespace {
@@ -69,19 +69,19 @@ TEST(ThreadCount, OddTextsNameNoDirectory) {
 }
 
 TEST(ThreadCount, TheLowestQuotaHolds) {
-  const ScratchDirectory scratch;
+  const TempDir scratch;
   for (const char* const name : {"none", "three", "two", "one"}) {
-    std::filesystem::create_directory(scratch / name);
+    std::filesystem::create_directory(scratch.path(name));
   }
   scratch.write("none/cpu.max", "max 100000\n");
   scratch.write("three/cpu.max", "250000 100000\n");
   scratch.write("two/cpu.cfs_quota_us", "200000\n");
   scratch.write("two/cpu.cfs_period_us", "100000\n");
   EXPECT_EQ(lowest_cpu_quota({}), std::nullopt);
-  EXPECT_EQ(lowest_cpu_quota({scratch / "none", scratch / "missing"}), std::nullopt);
-  EXPECT_EQ(lowest_cpu_quota({scratch / "none", scratch / "three"}), 3u);
-  EXPECT_EQ(lowest_cpu_quota({scratch / "two", scratch / "three"}), 2u);
-  EXPECT_EQ(lowest_cpu_quota({scratch / "three", scratch / "two"}), 2u);
+  EXPECT_EQ(lowest_cpu_quota({scratch.path("none"), scratch.path("missing")}), std::nullopt);
+  EXPECT_EQ(lowest_cpu_quota({scratch.path("none"), scratch.path("three")}), 3u);
+  EXPECT_EQ(lowest_cpu_quota({scratch.path("two"), scratch.path("three")}), 2u);
+  EXPECT_EQ(lowest_cpu_quota({scratch.path("three"), scratch.path("two")}), 2u);
 }
 
 TEST(ThreadCount, TheAffinityMaskHolds) {

@@ -1,6 +1,6 @@
 // Code that a test runs in a child process: what changes the process, or what is killed.
-#ifndef FINEDELTA_TESTS_CHILD_PROCESS_H_
-#define FINEDELTA_TESTS_CHILD_PROCESS_H_
+#ifndef FINEDELTA_TESTS_SUPPORT_CHILD_PROCESS_H_
+#define FINEDELTA_TESTS_SUPPORT_CHILD_PROCESS_H_
 
 #include <gtest/gtest.h>
 #include <linux/filter.h>
@@ -54,4 +54,4 @@ inline bool deny_system_call(unsigned number, unsigned error_number, bool always
 
 }  // namespace finedelta
 
-#endif  // FINEDELTA_TESTS_CHILD_PROCESS_H_
+#endif  // FINEDELTA_TESTS_SUPPORT_CHILD_PROCESS_H_
