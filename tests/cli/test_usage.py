@@ -65,7 +65,7 @@ def test_program(run, words, message):
     ("verify", ["a", "--base", "b", "--base"], "--base needs a value"),
     ("inspect", [], "name one archive"),
     ("inspect", ["a", "b"], "name one archive"),
-    ("inspect", ["a", "--threads", "2"], "unknown option '--threads'"),
+    ("inspect", ["a", "--force"], "unknown option '--force'"),
     ("plan", [], "name a base and a fine-tune"),
     ("plan", ["a"], ONE_MODEL),
     ("plan", ["a", "b", "-o", "x"], "unknown option '-o'"),
