@@ -4,6 +4,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/finedelta)
 
 install(TARGETS finedelta EXPORT finedeltaTargets)
+install(TARGETS finedelta_cli)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/finedelta TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE TYPE DOC)
 

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "archive/index.h"
 #include "base/error.h"
 #include "safetensors/header.h"
@@ -7,8 +5,6 @@
 namespace finedelta::archive {
 
 namespace {
-
-uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 Status too_large(std::string_view path) {
   return fail(ErrorCode::kDamaged, "file {} is impossibly large", quote(path));
@@ -49,7 +45,7 @@ Status complete(Index& index) {
       index.bundle_size += file.size;
     }
   }
-  uint64_t next = index.tensor_chunks + divide_up(index.bundle_size, kSideChunk);
+  uint64_t next = index.tensor_chunks + bundle_chunk_count(index);
   for (File& file : index.files) {
     if (file.kind != FileKind::kStored && file.kind != FileKind::kPatch) continue;
     file.first_chunk = next;

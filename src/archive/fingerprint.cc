@@ -14,9 +14,7 @@ Fingerprint::Fingerprint(DType dtype, std::span<const uint64_t> shape) {
   hasher_.update(head.view());
 }
 
-uint64_t fingerprint_blocks(uint64_t bytes) {
-  return bytes / kFingerprintBlock + (bytes % kFingerprintBlock != 0 ? 1 : 0);
-}
+uint64_t fingerprint_blocks(uint64_t bytes) { return divide_up(bytes, kFingerprintBlock); }
 
 SampleRange sample_range(uint64_t bytes) {
   const uint64_t size = std::min(bytes, kSampleSize);

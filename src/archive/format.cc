@@ -7,9 +7,7 @@
 
 namespace finedelta::archive {
 
-uint64_t bundle_chunk_count(const Index& index) {
-  return index.bundle_size / kSideChunk + (index.bundle_size % kSideChunk != 0 ? 1 : 0);
-}
+uint64_t bundle_chunk_count(const Index& index) { return divide_up(index.bundle_size, kSideChunk); }
 
 uint64_t chunk_count(const Index& index) {
   uint64_t number = index.tensor_chunks + bundle_chunk_count(index);

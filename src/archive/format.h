@@ -121,6 +121,11 @@ struct Index {
   [[nodiscard]] uint64_t units_per_chunk() const { return uint64_t{1} << chunk_log2; }
 };
 
+// The quotient rounded up; `b` is not 0.
+[[nodiscard]] constexpr uint64_t divide_up(uint64_t a, uint64_t b) {
+  return a / b + (a % b != 0 ? 1 : 0);
+}
+
 // How many chunks there must be; `index` is complete but for `chunks`.
 [[nodiscard]] uint64_t chunk_count(const Index& index);
 [[nodiscard]] uint64_t bundle_chunk_count(const Index& index);

@@ -25,9 +25,8 @@ Status run_ordered(uint64_t count, unsigned threads, uint64_t window, const Canc
 // Runs work(index, worker) -> Result<T> for every index below `count`, on the calling thread and up
 // to `threads` - 1 others (fewer if the system gives no more), and commit(index, T) -> Status for
 // each result.
-// - Work starts in order of index. `worker`, below `threads`, is never in use twice at once:
-// callers
-//   may keep a buffer for each.
+// - Work starts in order of index. `worker`, below `threads`, is never in use twice at once, so
+//   callers may keep a buffer for each.
 // - Commits happen in order of index and one at a time, on whichever thread is there.
 // - Fewer than `window` (at least 1 is taken) indices are between start and commit when another
 //   starts: this bounds the memory that results take. Places for `window` results are made at once.

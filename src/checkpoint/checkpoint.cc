@@ -86,8 +86,7 @@ class Opener {
     entry.size = file.size();  // the size that the header is judged by
     FINEDELTA_CHECK(refuse_lfs_pointer(file));
     FINEDELTA_CHECK(spend_header_limit(file));
-    Result<safetensors::Header> header =
-        safetensors::read_header(file, safetensors::kLargestHeader);
+    Result<safetensors::Header> header = safetensors::read_header(file);
     if (header) {
       checkpoint_.shards.push_back(
           {.entry = index, .file = std::move(file), .header = std::move(*header)});

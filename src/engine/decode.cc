@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "predict/base/base.h"
 #include "side/side_codec.h"
 
 namespace finedelta {
@@ -41,14 +42,13 @@ Status Decoder::read_prediction(const archive::Tensor& tensor, uint64_t number, 
   if (!tensor.base_tensor) return {};
   const archive::BaseTensor& base = archive_.index.base_tensors[*tensor.base_tensor];
   const uint64_t base_bytes = *safetensors::tensor_bytes(base.dtype, base.shape);
-  const ByteRange range = base_range(base.dtype, base_bytes, number << archive_.index.chunk_log2,
-                                     size / dtype_unit(tensor.dtype));
-  base_.resize(range.size);
-  FINEDELTA_CHECK(bases_.read(*tensor.base_tensor, range.offset, base_));
-  if (count_) count_->base += range.size;
+  const auto read = [&](uint64_t offset, MutableBytes to) {
+    if (count_) count_->base += to.size();
+    return bases_.read(*tensor.base_tensor, offset, to);
+  };
   prediction_.resize(size);
-  predict_from_base(base.dtype, base_, tensor.dtype, prediction_);
-  return {};
+  return finedelta::read_prediction(base.dtype, base_bytes, tensor.dtype,
+                                    number << archive_.index.chunk_log2, read, base_, prediction_);
 }
 
 Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value) {

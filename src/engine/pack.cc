@@ -17,9 +17,6 @@ namespace finedelta {
 
 namespace {
 
-// What sampling for the matches takes for each thread.
-constexpr uint64_t kSamplerBytes = uint64_t{4} << 20;
-
 Status check_apart(const Inputs& inputs, const std::string& archive) {
   std::vector<std::string> locations = {inputs.fine_tune.location};
   for (const Checkpoint& base : inputs.bases) locations.push_back(base.location);
@@ -70,9 +67,7 @@ Result<PackReport> pack(const std::vector<std::string>& bases, const std::string
     FINEDELTA_ASSIGN(archive::Writer writer, archive::Writer::create(archive, options.force));
     FileHashes hashes(inputs.fine_tune, options.cancel);
 
-    const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);
-    FINEDELTA_ASSIGN(const std::vector<Match> matches,
-                     match_tensors(inputs.bases, inputs.fine_tune, samplers, options.cancel));
+    FINEDELTA_ASSIGN(const std::vector<Match> matches, match_inputs(inputs, options));
     FINEDELTA_ASSIGN(PackPlan plan, make_pack_plan(inputs, matches, options));
     note_useless_bases(inputs, plan, options.note);
 

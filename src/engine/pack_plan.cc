@@ -76,8 +76,7 @@ class Planner {
     const auto [found, is_new] =
         base_tensors_.emplace(ref, static_cast<uint32_t>(plan_.base_refs.size()));
     if (is_new) {
-      const safetensors::Tensor& tensor =
-          inputs_.bases[ref.checkpoint].shards[ref.shard].header.tensors[ref.tensor];
+      const safetensors::Tensor& tensor = inputs_.tensor(ref);
       plan_.base_refs.push_back(ref);
       plan_.index.base_tensors.push_back({.base = base(ref.checkpoint),
                                           .name = tensor.name,
@@ -173,6 +172,13 @@ Result<Inputs> open_inputs(const std::vector<std::string>& bases, const std::str
   }
   FINEDELTA_ASSIGN(inputs.fine_tune, open(fine_tune, Role::kFineTune));
   return inputs;
+}
+
+Result<std::vector<Match>> match_inputs(const Inputs& inputs, const Options& options) {
+  // What sampling takes for each thread.
+  constexpr uint64_t kSamplerBytes = uint64_t{4} << 20;
+  const unsigned threads = affordable_workers(options, kSamplerBytes, 0);
+  return match_tensors(inputs.bases, inputs.fine_tune, threads, options.cancel);
 }
 
 Result<PackPlan> make_pack_plan(const Inputs& inputs, const std::vector<Match>& matches,

@@ -18,10 +18,21 @@ namespace finedelta {
 struct Inputs {
   std::vector<Checkpoint> bases;
   Checkpoint fine_tune;
+
+  // The base tensor at a place, and the shard it is in.
+  [[nodiscard]] const Shard& shard(const TensorRef& ref) const {
+    return bases[ref.checkpoint].shards[ref.shard];
+  }
+  [[nodiscard]] const safetensors::Tensor& tensor(const TensorRef& ref) const {
+    return shard(ref).header.tensors[ref.tensor];
+  }
 };
 
 Result<Inputs> open_inputs(const std::vector<std::string>& bases, const std::string& fine_tune,
                            bool all, const Options& options);
+
+// match_tensors for these inputs.
+Result<std::vector<Match>> match_inputs(const Inputs& inputs, const Options& options);
 
 struct PackPlan {
   // Complete but for chunks, fingerprints, samples, identities and SHA-256.

@@ -86,10 +86,11 @@ class TensorPacker {
 
   void add_base_run(uint32_t base_tensor) {
     const TensorRef& ref = plan_.base_refs[base_tensor];
-    const Shard& shard = inputs_.bases[ref.checkpoint].shards[ref.shard];
-    const safetensors::Tensor& source = shard.header.tensors[ref.tensor];
-    runs_.push_back(
-        {.first_job = jobs_, .shard = &shard, .source = &source, .base_tensor = base_tensor});
+    const safetensors::Tensor& source = inputs_.tensor(ref);
+    runs_.push_back({.first_job = jobs_,
+                     .shard = &inputs_.shard(ref),
+                     .source = &source,
+                     .base_tensor = base_tensor});
     jobs_ += archive::fingerprint_blocks(source.end - source.begin);
   }
 
@@ -140,15 +141,13 @@ class TensorPacker {
     worker.prediction.clear();
     if (!tensor.base_tensor) return {};
     const TensorRef& ref = plan_.base_refs[*tensor.base_tensor];
-    const Shard& shard = inputs_.bases[ref.checkpoint].shards[ref.shard];
-    const safetensors::Tensor& base = shard.header.tensors[ref.tensor];
-    const uint64_t count = worker.value.size() / dtype_unit(tensor.dtype);
-    const ByteRange range = base_range(base.dtype, base.end - base.begin, first, count);
-    worker.base.resize(range.size);
-    FINEDELTA_CHECK(shard.read(base, range.offset, worker.base));
+    const safetensors::Tensor& base = inputs_.tensor(ref);
+    const auto read = [&](uint64_t offset, MutableBytes to) {
+      return inputs_.shard(ref).read(base, offset, to);
+    };
     worker.prediction.resize(worker.value.size());
-    predict_from_base(base.dtype, worker.base, tensor.dtype, worker.prediction);
-    return {};
+    return read_prediction(base.dtype, base.end - base.begin, tensor.dtype, first, read,
+                           worker.base, worker.prediction);
   }
 
   // In order of the jobs, never two at once.
@@ -173,9 +172,8 @@ class TensorPacker {
 
   Status finish_bases() {
     for (size_t i = 0; i < plan_.base_refs.size(); ++i) {
-      const TensorRef& ref = plan_.base_refs[i];
-      const Shard& shard = inputs_.bases[ref.checkpoint].shards[ref.shard];
-      const safetensors::Tensor& source = shard.header.tensors[ref.tensor];
+      const Shard& shard = inputs_.shard(plan_.base_refs[i]);
+      const safetensors::Tensor& source = inputs_.tensor(plan_.base_refs[i]);
       const archive::SampleRange range = archive::sample_range(source.end - source.begin);
       std::vector<std::byte> sample(range.size);
       FINEDELTA_CHECK(shard.read(source, range.offset, sample));

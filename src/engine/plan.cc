@@ -12,8 +12,6 @@ namespace finedelta {
 
 namespace {
 
-constexpr uint64_t kSamplerBytes = uint64_t{4} << 20;
-
 // What the index takes, in bytes: measured on archives of real models.
 constexpr uint64_t kIndexPerChunk = 28;
 constexpr uint64_t kIndexPerTensor = 8;
@@ -66,8 +64,7 @@ std::vector<PlannedTensor> list_tensors(const Inputs& inputs, const std::vector<
                             .match = "none",
                             .estimated_bytes = match.estimated_bytes};
       if (match.base) {
-        const Checkpoint& base = inputs.bases[match.base->checkpoint];
-        const auto& base_tensor = base.shards[match.base->shard].header.tensors[match.base->tensor];
+        const safetensors::Tensor& base_tensor = inputs.tensor(*match.base);
         planned.base = match.base->checkpoint;
         planned.base_tensor = base_tensor.name;
         planned.match = describe_match(base_tensor, tensor, uses.at(*match.base) > 1);
@@ -85,9 +82,7 @@ Result<Plan> plan(const std::vector<std::string>& bases, const std::string& fine
   return guarded([&]() -> Result<Plan> {
     FINEDELTA_CHECK(check_options(options));
     FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
-    const unsigned samplers = affordable_workers(options, kSamplerBytes, 0);
-    FINEDELTA_ASSIGN(const std::vector<Match> matches,
-                     match_tensors(inputs.bases, inputs.fine_tune, samplers, options.cancel));
+    FINEDELTA_ASSIGN(const std::vector<Match> matches, match_inputs(inputs, options));
     FINEDELTA_ASSIGN(const PackPlan pack_plan, make_pack_plan(inputs, matches, options));
     Plan out;
     out.tensors = list_tensors(inputs, matches);

@@ -29,7 +29,7 @@ class Rebuilder {
   Rebuilder(const archive::Archive& archive, const BaseSet& bases, const Options& options,
             ProgressMeter& progress);
 
-  // Passes every byte of a file to `sink`, each chunk checked before. Not for empty directories.
+  // Passes every byte of a file to `sink`, each chunk checked before.
   Status rebuild(const archive::File& file, const Sink& sink);
 
  private:

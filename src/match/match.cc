@@ -45,13 +45,12 @@ Status Sampler::read_window(const Shard& shard, const safetensors::Tensor& tenso
   FINEDELTA_CHECK(
       shard.read(tensor, first * unit, std::span(value).subspan(place * unit, count * unit)));
   if (!base_tensor) return {};
-  const ByteRange range =
-      base_range(base_tensor->dtype, base_tensor->end - base_tensor->begin, first, count);
-  base.resize(range.size);
-  FINEDELTA_CHECK(base_shard->read(*base_tensor, range.offset, base));
-  predict_from_base(base_tensor->dtype, base, tensor.dtype,
-                    std::span(prediction).subspan(place * unit, count * unit));
-  return {};
+  const auto read = [&](uint64_t offset, MutableBytes to) {
+    return base_shard->read(*base_tensor, offset, to);
+  };
+  return read_prediction(base_tensor->dtype, base_tensor->end - base_tensor->begin, tensor.dtype,
+                         first, read, base,
+                         std::span(prediction).subspan(place * unit, count * unit));
 }
 
 Result<uint64_t> Sampler::estimate(const Shard& shard, const safetensors::Tensor& tensor,

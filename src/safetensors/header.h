@@ -56,9 +56,8 @@ struct Header {
 // takes at most about ten times the memory of `json`, whatever the numbers in it.
 Result<Header> parse_header(std::string json, uint64_t data_size, std::string_view where);
 
-// Reads and parses the header of a file. A header over `limit` bytes (or kLargestHeader) is
-// refused.
-Result<Header> read_header(const InputFile& file, uint64_t limit);
+// Reads and parses the header of a file: at most kLargestHeader bytes.
+Result<Header> read_header(const InputFile& file);
 
 // Puts together, piece by piece, what `canonical_header` below describes.
 class CanonicalHeader {

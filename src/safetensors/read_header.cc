@@ -10,7 +10,7 @@ namespace finedelta::safetensors {
 namespace {
 
 // The length of the header, known to lie within the file and the limits.
-Result<uint64_t> read_length(const InputFile& file, uint64_t limit) {
+Result<uint64_t> read_length(const InputFile& file) {
   if (file.size() < kLengthSize) {
     return fail(ErrorCode::kDamaged, "{} is too short for a safetensors file: it has {} bytes",
                 quote(file.path()), file.size());
@@ -30,17 +30,13 @@ Result<uint64_t> read_length(const InputFile& file, uint64_t limit) {
                 "bytes, but only {} follow",
                 quote(file.path()), length, file.size() - kLengthSize);
   }
-  if (length > limit) {
-    return fail(ErrorCode::kDamaged, "{} has a header of {} bytes, more than the allowed {}",
-                quote(file.path()), length, limit);
-  }
   return length;
 }
 
 }  // namespace
 
-Result<Header> read_header(const InputFile& file, uint64_t limit) {
-  FINEDELTA_ASSIGN(const uint64_t length, read_length(file, limit));
+Result<Header> read_header(const InputFile& file) {
+  FINEDELTA_ASSIGN(const uint64_t length, read_length(file));
   std::string json(length, '\0');
   FINEDELTA_CHECK(file.read(kLengthSize, std::as_writable_bytes(std::span(json))));
   return parse_header(std::move(json), file.size() - kLengthSize - length, file.path());
