@@ -22,6 +22,8 @@ from primitives import ArchiveError, DamagedError, WrongBaseError, hash128, quot
 from records import BaseTensor, Chunk, Coder, File, Kind, Tensor
 from safetensors_header import canonical_header
 
+LARGEST_HEADER = 100_000_000
+
 
 class Decoder:
     """Decodes the chunks of an archive, without a base those that need none."""
@@ -99,6 +101,8 @@ class Decoder:
         header = file.header
         if file.canonical:
             header = canonical_header(file.header, file.tensors)
+        if len(header) > LARGEST_HEADER:
+            raise DamagedError(f"the header of {quoted(file.path)} is too large")
         shard = bytearray(u64(len(header)) + header)
         for tensor in file.tensors:
             content = self._contents[id(tensor)]
