@@ -72,7 +72,7 @@ void Session::clear_progress() {
   if (line_.has_value()) line_->clear();
 }
 
-void Session::close(std::string_view closing) {
+void Session::close(std::string_view closing) const {
   if (closing.empty() || arguments_.quiet || arguments_.json) return;
   (void)write_all(STDERR_FILENO, fmt::format("{}\n", closing));
 }

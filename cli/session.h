@@ -29,7 +29,7 @@ class Session {
   void clear_progress();
 
   // Says what was done.
-  void close(std::string_view closing);
+  void close(std::string_view closing) const;
 
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
   [[nodiscard]] double seconds() const;  // since the session began

@@ -43,6 +43,7 @@ bool shard_header_fits(const File& file, uint64_t limit) {
 
 std::vector<Hash128> base_identities(const Index& index) {
   std::vector<const BaseTensor*> tensors;
+  tensors.reserve(index.base_tensors.size());
   for (const BaseTensor& tensor : index.base_tensors) tensors.push_back(&tensor);
   std::ranges::sort(tensors, {}, [](const BaseTensor* tensor) {
     return std::tie(tensor->base, tensor->name, tensor->fingerprint.bytes);
