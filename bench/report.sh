@@ -36,8 +36,8 @@ END
   cat <<END
 
 Today's coder is the plain one that the rest was built around: XOR with the prediction, byte planes,
-zstd. On one-to-one matched tensors it stores what the published BitX scheme stores; it stores less
-where rows, casts or two bases have to be matched first (vocab, sft-fp32 -> sft, merge).
+zstd. Where tensors match one to one it stores about what the published BitX scheme stores; it stores
+less where rows or casts have to be matched first (vocab, sft-fp32 -> sft).
 
 ## A large pair
 
