@@ -21,7 +21,9 @@ enum class ErrorCode : uint8_t {
 
 struct Error {
   ErrorCode code;
-  std::string message;  // one sentence: what, where, and what to do where that is known; UTF-8
+  // One sentence: what, where, and what to do where that is known; UTF-8. It names options as the
+  // command line does: --force is `force`, --memory is `memory`, --all is `all`.
+  std::string message;
 };
 
 template <typename T>
