@@ -8,16 +8,18 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "safetensors/header.h"
 
 namespace finedelta::archive {
 
 namespace {
 
+using safetensors::kLengthSize;
+
 constexpr std::string_view kStart = R"({"__metadata__":{"format":"finedelta","version":")";
 constexpr std::string_view kOldestReader = R"(","oldest_reader":")";
 constexpr std::string_view kHash = R"(","xxh3_128":")";
 constexpr size_t kHashDigits = 32;
-constexpr uint64_t kLengthSize = 8;
 
 // The limit on each part keeps every sum of them far from overflow.
 constexpr uint64_t kLargestPart = uint64_t{1} << 60;

@@ -171,6 +171,11 @@ class Opener {
 
 }  // namespace
 
+const Entry* Checkpoint::find(std::string_view path) const {
+  const auto entry = std::ranges::lower_bound(entries, path, {}, &Entry::path);
+  return entry != entries.end() && entry->path == path ? &*entry : nullptr;
+}
+
 uint64_t Checkpoint::header_bytes() const {
   uint64_t total = 0;
   for (const Shard& shard : shards) total += shard.header.json.size();

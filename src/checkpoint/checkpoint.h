@@ -35,6 +35,9 @@ struct Checkpoint {
   std::vector<Entry> entries;  // sorted by path, bytewise
   std::vector<Shard> shards;   // in order of their entries
 
+  // The entry with this path, or null.
+  [[nodiscard]] const Entry* find(std::string_view path) const;
+
   // Bytes of all shard headers.
   [[nodiscard]] uint64_t header_bytes() const;
 };

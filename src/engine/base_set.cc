@@ -5,41 +5,18 @@
 #include <algorithm>
 #include <utility>
 
-#include "archive/fingerprint.h"
 #include "base/error.h"
 #include "base/file_hash.h"
 #include "checkpoint/hf_cache.h"
+#include "engine/base_hashes.h"
 #include "engine/resources.h"
 
 namespace finedelta {
 
 namespace {
 
-uint64_t bytes_of(const safetensors::Tensor& tensor) { return tensor.end - tensor.begin; }
-
 std::string type_and_shape(DType dtype, const std::vector<uint64_t>& shape) {
   return fmt::format("{} [{}]", dtype_name(dtype), fmt::join(shape, ", "));
-}
-
-Result<uint64_t> sample_hash(const Shard& shard, const safetensors::Tensor& tensor) {
-  const archive::SampleRange range = archive::sample_range(bytes_of(tensor));
-  std::vector<std::byte> sample(range.size);
-  FINEDELTA_CHECK(shard.read(tensor, range.offset, sample));
-  return xxh3_64(sample);
-}
-
-Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& tensor,
-                               const Cancellation* cancel) {
-  const uint64_t size = bytes_of(tensor);
-  archive::Fingerprint fingerprint(tensor.dtype, tensor.shape);
-  std::vector<std::byte> block;
-  for (uint64_t at = 0; at < size; at += archive::kFingerprintBlock) {
-    if (cancel && cancel->cancelled()) return fail(ErrorCode::kCancelled, "interrupted");
-    block.resize(std::min(archive::kFingerprintBlock, size - at));
-    FINEDELTA_CHECK(shard.read(tensor, at, block));
-    fingerprint.add_block(xxh3_128(block));
-  }
-  return fingerprint.digest();
 }
 
 }  // namespace
@@ -116,12 +93,8 @@ Result<size_t> BaseSet::choose(const std::vector<std::pair<Opened*, Place>>& fou
 Result<InputFile> BaseSet::find_file(const archive::BaseFile& wanted) {
   std::string why = "is missing";
   for (Opened& opened : opened_) {
-    const auto& entries = opened.checkpoint.entries;
-    const auto entry = std::ranges::lower_bound(entries, wanted.path, {}, &Entry::path);
-    if (entry == entries.end() || entry->path != wanted.path ||
-        entry->kind != EntryKind::kSideFile) {
-      continue;
-    }
+    const Entry* const entry = opened.checkpoint.find(wanted.path);
+    if (!entry || entry->kind != EntryKind::kSideFile) continue;
     Result<InputFile> file = InputFile::open(entry->source);
     if (!file) {
       why = fmt::format("can't be read: {}", file.error().message);

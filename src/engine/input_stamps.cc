@@ -1,7 +1,5 @@
 #include "engine/input_stamps.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 
 namespace finedelta {
@@ -51,9 +49,8 @@ Status InputStamps::check(const Inputs& inputs, const PackPlan& plan) const {
   }
   for (const archive::BaseFile& file : plan.index.base_files) {
     const uint32_t base = plan.bases[file.base];
-    const auto& entries = inputs.bases[base].entries;
-    const auto entry = std::ranges::lower_bound(entries, file.path, {}, &Entry::path);
-    FINEDELTA_CHECK(check_entry(*entry, bases_[base][entry - entries.begin()]));
+    const Entry* const entry = inputs.bases[base].find(file.path);
+    FINEDELTA_CHECK(check_entry(*entry, bases_[base][entry - inputs.bases[base].entries.data()]));
   }
   return {};
 }

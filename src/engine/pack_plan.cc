@@ -119,16 +119,12 @@ class Planner {
   }
 
   Result<Older> compare(uint32_t given_base, const Entry& entry) const {
-    const auto& entries = inputs_.bases[given_base].entries;
-    const auto older = std::ranges::lower_bound(entries, entry.path, {}, &Entry::path);
-    if (older == entries.end() || older->path != entry.path ||
-        older->kind != EntryKind::kSideFile) {
-      return Older{};
-    }
+    const Entry* const older = inputs_.bases[given_base].find(entry.path);
+    if (!older || older->kind != EntryKind::kSideFile) return Older{};
     const bool may_refer = older->size == entry.size;
     const bool may_patch = older->size > 0 && std::max(older->size, entry.size) <= kLargestPatched;
     if (!may_refer && !may_patch) return Older{};
-    Older found{.given_base = given_base, .entry = &*older};
+    Older found{.given_base = given_base, .entry = older};
     FINEDELTA_ASSIGN(found.hash, hash(*older));
     if (may_patch) found.kind = archive::FileKind::kPatch;
     if (may_refer) {

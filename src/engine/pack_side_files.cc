@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "engine/encoded_chunk.h"
 #include "side/side_codec.h"
 
 namespace finedelta {
@@ -21,11 +22,6 @@ constexpr uint64_t kWaiting = 2;
 // One chunk, a prefix, stored bytes that wait, zstd's tables and its copy of the chunk.
 constexpr uint64_t kWorkerBytes =
     (3 + kWaiting) * archive::kSideChunk + kLargestPrefix + (uint64_t{9} << 20);
-
-struct JobResult {
-  std::vector<std::byte> stored;
-  archive::Chunk chunk;
-};
 
 struct Worker {
   ZstdEncoder encoder;
@@ -98,7 +94,7 @@ class SidePacker {
     FINEDELTA_CHECK(parallel_ordered(
         file.chunks, static_cast<unsigned>(workers_.size()), (1 + kWaiting) * workers_.size(),
         options_.cancel,
-        [&](uint64_t number, unsigned w) -> Result<JobResult> {
+        [&](uint64_t number, unsigned w) -> Result<EncodedChunk> {
           Worker& worker = workers_[w];
           const PrefixRange range = prefix_of(number);
           worker.value.resize(archive::side_chunk_bytes(file.size, number));
@@ -108,36 +104,31 @@ class SidePacker {
           progress_.add(worker.value.size());
           return encode(worker, level);
         },
-        [&](uint64_t number, JobResult result) {
+        [&](uint64_t number, const EncodedChunk& chunk) {
           const PrefixRange range = prefix_of(number);
-          return commit(std::move(result), {.offset = range.offset, .size = range.size});
+          return commit(chunk, {.offset = range.offset, .size = range.size});
         }));
     return source.check_unchanged();
   }
 
   Result<InputFile> open_base_file(uint32_t base_file) const {
     const archive::BaseFile& wanted = plan_.index.base_files[base_file];
-    const auto& entries = inputs_.bases[plan_.bases[wanted.base]].entries;
-    const auto entry = std::ranges::lower_bound(entries, wanted.path, {}, &Entry::path);
-    return InputFile::open(entry->source);
+    return InputFile::open(inputs_.bases[plan_.bases[wanted.base]].find(wanted.path)->source);
   }
 
-  static JobResult encode(Worker& worker, int level) {
-    JobResult result;
-    result.chunk.coder = static_cast<uint8_t>(
-        encode_side_chunk(worker.value, worker.prefix, level, worker.encoder, result.stored));
-    result.chunk.stored_hash = xxh3_64(result.stored);
-    result.chunk.result_hash = xxh3_128(worker.value);
-    return result;
+  static EncodedChunk encode(Worker& worker, int level) {
+    EncodedChunk chunk;
+    const SideCoder coder =
+        encode_side_chunk(worker.value, worker.prefix, level, worker.encoder, chunk.stored);
+    chunk.seal(static_cast<uint8_t>(coder), worker.value);
+    return chunk;
   }
 
-  Status commit(JobResult result, archive::Prefix prefix) {
-    if (result.chunk.coder == static_cast<uint8_t>(SideCoder::kPatch)) {
+  Status commit(const EncodedChunk& chunk, archive::Prefix prefix) {
+    if (chunk.record.coder == static_cast<uint8_t>(SideCoder::kPatch)) {
       plan_.index.prefixes.emplace(plan_.index.chunks.size(), prefix);
     }
-    result.chunk.size = static_cast<uint32_t>(result.stored.size());
-    plan_.index.chunks.push_back(result.chunk);
-    return writer_.append(result.stored);
+    return append_chunk(chunk, plan_.index, writer_);
   }
 
   const Inputs& inputs_;

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "coder/coder.h"
+#include "engine/base_hashes.h"
+#include "engine/encoded_chunk.h"
 #include "predict/base/base.h"
 
 namespace finedelta {
@@ -28,11 +30,6 @@ struct Run {
   const Shard* shard = nullptr;             // of the tensor or base tensor
   const safetensors::Tensor* source = nullptr;
   uint32_t base_tensor = 0;  // where `tensor` is null
-};
-
-struct JobResult {
-  std::vector<std::byte> stored;
-  archive::Chunk chunk;  // result_hash: of a block, where the job was to hash one
 };
 
 struct Worker {
@@ -58,7 +55,7 @@ class TensorPacker {
     FINEDELTA_CHECK(parallel_ordered(
         jobs_, count, (1 + kWaiting) * count, options_.cancel,
         [this](uint64_t job, unsigned w) { return work(job, workers_[w]); },
-        [this](uint64_t job, JobResult result) { return commit(job, std::move(result)); }));
+        [this](uint64_t job, const EncodedChunk& chunk) { return commit(job, chunk); }));
     return finish_bases();
   }
 
@@ -105,23 +102,24 @@ class TensorPacker {
     return *std::prev(std::ranges::upper_bound(runs_, job, {}, &Run::first_job));
   }
 
-  Result<JobResult> work(uint64_t job, Worker& worker) const {
+  // For a block, only the record's result_hash counts.
+  Result<EncodedChunk> work(uint64_t job, Worker& worker) const {
     const Run& run = run_of(job);
     const uint64_t number = job - run.first_job;
     return run.tensor ? encode(run, number, worker) : hash_block(run, number, worker);
   }
 
-  Result<JobResult> hash_block(const Run& run, uint64_t number, Worker& worker) const {
+  Result<EncodedChunk> hash_block(const Run& run, uint64_t number, Worker& worker) const {
     const uint64_t offset = number * archive::kFingerprintBlock;
     const uint64_t size = run.source->end - run.source->begin;
     worker.base.resize(std::min(archive::kFingerprintBlock, size - offset));
     FINEDELTA_CHECK(run.shard->read(*run.source, offset, worker.base));
-    JobResult result;
-    result.chunk.result_hash = xxh3_128(worker.base);
-    return result;
+    EncodedChunk block;
+    block.record.result_hash = xxh3_128(worker.base);
+    return block;
   }
 
-  Result<JobResult> encode(const Run& run, uint64_t number, Worker& worker) const {
+  Result<EncodedChunk> encode(const Run& run, uint64_t number, Worker& worker) const {
     const archive::Tensor& tensor = *run.tensor;
     const unsigned unit = dtype_unit(tensor.dtype);
     const uint64_t first = number * plan_.index.units_per_chunk();
@@ -129,12 +127,10 @@ class TensorPacker {
     FINEDELTA_CHECK(run.shard->read(*run.source, first * unit, worker.value));
     FINEDELTA_CHECK(predict(tensor, first, worker));
     const ChunkInput input{.unit = unit, .value = worker.value, .prediction = worker.prediction};
-    JobResult result;
-    result.chunk.coder = encode_chunk(input, worker.scratch, result.stored).id;
-    result.chunk.stored_hash = xxh3_64(result.stored);
-    result.chunk.result_hash = xxh3_128(worker.value);
+    EncodedChunk chunk;
+    chunk.seal(encode_chunk(input, worker.scratch, chunk.stored).id, worker.value);
     progress_.add(worker.value.size());
-    return result;
+    return chunk;
   }
 
   Status predict(const archive::Tensor& tensor, uint64_t first, Worker& worker) const {
@@ -151,15 +147,11 @@ class TensorPacker {
   }
 
   // In order of the jobs, never two at once.
-  Status commit(uint64_t job, JobResult result) {
+  Status commit(uint64_t job, const EncodedChunk& chunk) {
     const Run& run = run_of(job);
-    if (!run.tensor) {
-      add_block(run, job - run.first_job, result.chunk.result_hash);
-      return {};
-    }
-    result.chunk.size = static_cast<uint32_t>(result.stored.size());
-    plan_.index.chunks.push_back(result.chunk);
-    return writer_.append(result.stored);
+    if (run.tensor) return append_chunk(chunk, plan_.index, writer_);
+    add_block(run, job - run.first_job, chunk.record.result_hash);
+    return {};
   }
 
   void add_block(const Run& run, uint64_t number, const Hash128& hash) {
@@ -172,12 +164,9 @@ class TensorPacker {
 
   Status finish_bases() {
     for (size_t i = 0; i < plan_.base_refs.size(); ++i) {
-      const Shard& shard = inputs_.shard(plan_.base_refs[i]);
-      const safetensors::Tensor& source = inputs_.tensor(plan_.base_refs[i]);
-      const archive::SampleRange range = archive::sample_range(source.end - source.begin);
-      std::vector<std::byte> sample(range.size);
-      FINEDELTA_CHECK(shard.read(source, range.offset, sample));
-      plan_.index.base_tensors[i].sample = xxh3_64(sample);
+      const TensorRef& ref = plan_.base_refs[i];
+      FINEDELTA_ASSIGN(plan_.index.base_tensors[i].sample,
+                       sample_hash(inputs_.shard(ref), inputs_.tensor(ref)));
     }
     const std::vector<Hash128> identities = archive::base_identities(plan_.index);
     for (size_t i = 0; i < identities.size(); ++i) plan_.index.bases[i].identity = identities[i];

@@ -147,8 +147,7 @@ Status Rebuilder::reference(const archive::File& file, const Sink& sink) {
                                  }));
   if (hasher.digest() == archive_.index.base_files[file.base_file].hash) return {};
   FINEDELTA_CHECK(bases_.check_file(file.base_file));
-  return fail(ErrorCode::kFailure, "{} was changed while it was being read; try again",
-              quote(bases_.file(file.base_file).path()));
+  return fail_changed(bases_.file(file.base_file).path());
 }
 
 }  // namespace finedelta

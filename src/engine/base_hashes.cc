@@ -1,0 +1,39 @@
+#include "engine/base_hashes.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "archive/fingerprint.h"
+#include "archive/format.h"
+#include "base/error.h"
+
+namespace finedelta {
+
+namespace {
+
+uint64_t bytes_of(const safetensors::Tensor& tensor) { return tensor.end - tensor.begin; }
+
+}  // namespace
+
+Result<uint64_t> sample_hash(const Shard& shard, const safetensors::Tensor& tensor) {
+  const archive::SampleRange range = archive::sample_range(bytes_of(tensor));
+  std::vector<std::byte> sample(range.size);
+  FINEDELTA_CHECK(shard.read(tensor, range.offset, sample));
+  return xxh3_64(sample);
+}
+
+Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& tensor,
+                               const Cancellation* cancel) {
+  const uint64_t size = bytes_of(tensor);
+  archive::Fingerprint fingerprint(tensor.dtype, tensor.shape);
+  std::vector<std::byte> block;
+  for (uint64_t at = 0; at < size; at += archive::kFingerprintBlock) {
+    if (cancel && cancel->cancelled()) return fail(ErrorCode::kCancelled, "interrupted");
+    block.resize(std::min(archive::kFingerprintBlock, size - at));
+    FINEDELTA_CHECK(shard.read(tensor, at, block));
+    fingerprint.add_block(xxh3_128(block));
+  }
+  return fingerprint.digest();
+}
+
+}  // namespace finedelta
