@@ -14,15 +14,20 @@
 #include "base/bytes.h"
 #include "base/zstd.h"
 #include "finedelta/result.h"
+#include "numeric/dtype.h"
 
 namespace finedelta {
 
-// One chunk: `value.size()` is a multiple of `unit` (1, 2, 4 or 8 bytes) and over 0; `prediction`
-// has the same size, or is empty where there is none (it then counts as zero bytes).
+// One chunk of a tensor of type `dtype`: `value.size()` is over 0 and a multiple of the type's
+// unit; `prediction` has the same size, or is empty where there is none (it then counts as zero
+// bytes).
 struct ChunkInput {
-  unsigned unit = 1;
+  DType dtype = DType::kU8;
   Bytes value;
   Bytes prediction;
+
+  [[nodiscard]] size_t unit() const { return dtype_unit(dtype); }
+  [[nodiscard]] size_t units() const { return value.size() / unit(); }
 };
 
 // What a coder may use while it works; one for each thread.
@@ -48,7 +53,7 @@ struct Coder {
   // Fills `value` from bytes that nobody vouches for. kDamaged with a reason, without names, when
   // they are not what `encode` can write; `value` then holds anything. A wrong prediction is not
   // noticed here: the caller compares the hash of `value`.
-  Status (*decode)(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
+  Status (*decode)(Bytes stored, DType dtype, Bytes prediction, MutableBytes value,
                    CoderScratch& scratch);
 };
 

@@ -60,8 +60,7 @@ Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, Mut
   if (coder.uses_prediction) {
     FINEDELTA_CHECK(read_prediction(tensor, number, value.size()));
   }
-  const Status decoded =
-      coder.decode(stored_, dtype_unit(tensor.dtype), prediction_, value, scratch_);
+  const Status decoded = coder.decode(stored_, tensor.dtype, prediction_, value, scratch_);
   if (!decoded) return locate_error(chunk, quote(tensor.name), decoded);
   if (xxh3_128(value) == chunk.result_hash) return {};
   if (tensor.base_tensor && coder.uses_prediction) {

@@ -126,7 +126,8 @@ class TensorPacker {
     worker.value.resize(archive::chunk_bytes(plan_.index, tensor, number));
     FINEDELTA_CHECK(run.shard->read(*run.source, first * unit, worker.value));
     FINEDELTA_CHECK(predict(tensor, first, worker));
-    const ChunkInput input{.unit = unit, .value = worker.value, .prediction = worker.prediction};
+    const ChunkInput input{
+        .dtype = tensor.dtype, .value = worker.value, .prediction = worker.prediction};
     EncodedChunk chunk;
     chunk.seal(encode_chunk(input, worker.scratch, chunk.stored).id, worker.value);
     progress_.add(worker.value.size());

@@ -68,7 +68,7 @@ Result<uint64_t> Sampler::estimate(const Shard& shard, const safetensors::Tensor
     const uint64_t first = (units - sampled) / windows * w + count * w;
     FINEDELTA_CHECK(read_window(shard, tensor, base_shard, base_tensor, first, count, w * count));
   }
-  const ChunkInput chunk{.unit = unit, .value = value, .prediction = prediction};
+  const ChunkInput chunk{.dtype = tensor.dtype, .value = value, .prediction = prediction};
   // Scaled to the whole tensor in two steps, since estimate x units may not fit 64 bits.
   const uint64_t size = choose_coder(chunk, scratch).estimate;
   return units / sampled * size + units % sampled * size / sampled;

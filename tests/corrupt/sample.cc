@@ -172,10 +172,9 @@ void set_planes(Parts& parts, size_t chunk, const TestTensor& tensor, const Test
   const std::string prediction = prediction_of(tensor, base);
   CoderScratch scratch;
   std::vector<std::byte> stored;
-  encode_planes({.unit = dtype_unit(tensor.dtype),
-                 .value = as_bytes(tensor.bytes),
-                 .prediction = as_bytes(prediction)},
-                scratch, stored);
+  encode_planes(
+      {.dtype = tensor.dtype, .value = as_bytes(tensor.bytes), .prediction = as_bytes(prediction)},
+      scratch, stored);
   set_chunk(parts, chunk, kPlanesCoder.id, text_of(stored), tensor.bytes);
 }
 

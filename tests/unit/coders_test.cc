@@ -23,7 +23,8 @@ using Buffer = std::vector<std::byte>;
 enum class Content { kZeros, kPrediction, kNudged, kNoise, kNaN, kSameBytes };
 constexpr Content kContents[] = {Content::kZeros, Content::kPrediction, Content::kNudged,
                                  Content::kNoise, Content::kNaN,        Content::kSameBytes};
-constexpr unsigned kUnits[] = {1, 2, 4, 8};
+constexpr DType kDTypes[] = {DType::kU8,   DType::kF8E4M3, DType::kF8E5M2, DType::kI16,
+                             DType::kBF16, DType::kF16,    DType::kF32,    DType::kF64};
 constexpr size_t kCounts[] = {1, 2, 3, 127, 1001, 20'011};
 
 std::string_view name_of(Content content) {
@@ -73,12 +74,12 @@ Buffer make_value(Content content, unsigned unit, size_t count, const Buffer& pr
 
 // One chunk; its buffers have exactly its size, so that the address sanitizer sees their ends.
 struct Chunk {
-  Chunk(Content content, unsigned unit, size_t count, bool predicted)
-      : prediction(pseudo_random_bytes(unit * count, 3)),
-        value(make_value(content, unit, count, prediction)),
-        input{unit, value, predicted ? Bytes(prediction) : Bytes()},
-        name(fmt::format("{}, unit {}, count {}, predicted {}", name_of(content), unit, count,
-                         predicted)) {}
+  Chunk(Content content, DType dtype, size_t count, bool predicted)
+      : prediction(pseudo_random_bytes(dtype_unit(dtype) * count, 3)),
+        value(make_value(content, dtype_unit(dtype), count, prediction)),
+        input{dtype, value, predicted ? Bytes(prediction) : Bytes()},
+        name(fmt::format("{}, {}, count {}, predicted {}", name_of(content), dtype_name(dtype),
+                         count, predicted)) {}
   Chunk(const Chunk&) = delete;
   Chunk& operator=(const Chunk&) = delete;
 
@@ -92,11 +93,11 @@ struct Chunk {
 template <typename Check>
 void for_every_chunk(size_t largest, Check check) {
   for (const Content content : kContents) {
-    for (const unsigned unit : kUnits) {
+    for (const DType dtype : kDTypes) {
       for (const size_t count : kCounts) {
         if (count > largest) continue;
         for (const bool predicted : {false, true}) {
-          const Chunk chunk(content, unit, count, predicted);
+          const Chunk chunk(content, dtype, count, predicted);
           SCOPED_TRACE(chunk.name);
           check(chunk);
           if (testing::Test::HasFatalFailure()) return;
@@ -119,7 +120,7 @@ class CoderTest : public testing::TestWithParam<Coder> {
 
   Status decode(const Buffer& stored, const Chunk& chunk, Buffer& value) {
     value.assign(chunk.value.size(), std::byte{0xA5});
-    return GetParam().decode(stored, chunk.input.unit, chunk.input.prediction, value, scratch_);
+    return GetParam().decode(stored, chunk.input.dtype, chunk.input.prediction, value, scratch_);
   }
 
   // Refused as damaged, or decoded to something; never more than that.
@@ -154,7 +155,7 @@ TEST_P(CoderTest, GivesTheSameBytesBack) {
 }
 
 TEST_P(CoderTest, AppendsToWhatIsThere) {
-  const Chunk chunk(Content::kPrediction, 2, 1001, true);
+  const Chunk chunk(Content::kPrediction, DType::kBF16, 1001, true);
   const auto alone = encoded(chunk);
   ASSERT_TRUE(alone.has_value());
   Buffer stored = {std::byte{1}, std::byte{2}};
@@ -167,11 +168,11 @@ TEST_P(CoderTest, AppendsToWhatIsThere) {
 
 TEST_P(CoderTest, LooksAtThePredictionOnlyIfItSaysSo) {
   if (GetParam().uses_prediction) return;
-  const Chunk chunk(Content::kNudged, 2, 127, true);
+  const Chunk chunk(Content::kNudged, DType::kBF16, 127, true);
   const auto stored = encoded(chunk);
   ASSERT_TRUE(stored.has_value());
   Buffer value(chunk.value.size());
-  ASSERT_TRUE(GetParam().decode(*stored, 2, {}, value, scratch_).has_value());
+  ASSERT_TRUE(GetParam().decode(*stored, DType::kBF16, {}, value, scratch_).has_value());
   EXPECT_EQ(value, chunk.value);
 }
 
@@ -236,7 +237,7 @@ TEST(EncodeChunk, NeverStoresMoreThanTheValue) {
     ASSERT_EQ(stored[0], std::byte{9});
     Buffer value(chunk.value.size());
     ASSERT_TRUE(coder
-                    .decode(Bytes(stored).subspan(1), chunk.input.unit, chunk.input.prediction,
+                    .decode(Bytes(stored).subspan(1), chunk.input.dtype, chunk.input.prediction,
                             value, scratch)
                     .has_value());
     ASSERT_EQ(value, chunk.value);
@@ -246,11 +247,14 @@ TEST(EncodeChunk, NeverStoresMoreThanTheValue) {
 TEST(EncodeChunk, NoiseIsStoredRawAndWhatIsPredictedNotAtAll) {
   CoderScratch scratch;
   Buffer stored;
-  EXPECT_EQ(encode_chunk(Chunk(Content::kNoise, 2, 1001, false).input, scratch, stored).name,
-            "raw");
+  EXPECT_EQ(
+      encode_chunk(Chunk(Content::kNoise, DType::kBF16, 1001, false).input, scratch, stored).name,
+      "raw");
   EXPECT_EQ(stored.size(), 2002u);
-  EXPECT_EQ(encode_chunk(Chunk(Content::kPrediction, 2, 1001, true).input, scratch, stored).name,
-            "identical");
+  EXPECT_EQ(
+      encode_chunk(Chunk(Content::kPrediction, DType::kBF16, 1001, true).input, scratch, stored)
+          .name,
+      "identical");
   EXPECT_EQ(stored.size(), 2002u);
 }
 

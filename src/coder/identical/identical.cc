@@ -25,7 +25,7 @@ std::optional<uint64_t> analyze_identical(const ChunkInput& chunk, CoderScratch&
 void encode_identical(const ChunkInput& /*chunk*/, CoderScratch& /*scratch*/,
                       std::vector<std::byte>& /*stored*/) {}
 
-Status decode_identical(Bytes stored, unsigned /*unit*/, Bytes prediction, MutableBytes value,
+Status decode_identical(Bytes stored, DType /*dtype*/, Bytes prediction, MutableBytes value,
                         CoderScratch& /*scratch*/) {
   if (!stored.empty()) {
     return fail(ErrorCode::kDamaged, "an identical chunk has stored bytes");

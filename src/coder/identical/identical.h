@@ -9,7 +9,7 @@ namespace finedelta {
 std::optional<uint64_t> analyze_identical(const ChunkInput& chunk, CoderScratch& scratch);
 void encode_identical(const ChunkInput& chunk, CoderScratch& scratch,
                       std::vector<std::byte>& stored);
-Status decode_identical(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
+Status decode_identical(Bytes stored, DType dtype, Bytes prediction, MutableBytes value,
                         CoderScratch& scratch);
 
 inline constexpr Coder kIdenticalCoder{

@@ -30,8 +30,9 @@ Status decode_plane(ByteReader& reader, ZstdDecoder& decoder, MutableBytes plane
 
 }  // namespace
 
-Status decode_planes(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
+Status decode_planes(Bytes stored, DType dtype, Bytes prediction, MutableBytes value,
                      CoderScratch& scratch) {
+  const unsigned unit = dtype_unit(dtype);
   const size_t units = value.size() / unit;
   scratch.planes.resize(value.size());
   ByteReader reader(stored);

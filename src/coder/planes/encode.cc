@@ -19,9 +19,9 @@ bool is_constant(Bytes plane) {
 
 void split(const ChunkInput& chunk, std::vector<std::byte>& planes) {
   planes.resize(chunk.value.size());
-  xor_split(chunk.unit, chunk.value.data(),
-            chunk.prediction.empty() ? nullptr : chunk.prediction.data(),
-            chunk.value.size() / chunk.unit, planes.data());
+  xor_split(dtype_unit(chunk.dtype), chunk.value.data(),
+            chunk.prediction.empty() ? nullptr : chunk.prediction.data(), chunk.units(),
+            planes.data());
 }
 
 void encode_plane(Bytes plane, ZstdEncoder& encoder, std::vector<std::byte>& stored) {
@@ -46,11 +46,11 @@ void encode_plane(Bytes plane, ZstdEncoder& encoder, std::vector<std::byte>& sto
 }
 
 ChunkInput sample_of(const ChunkInput& chunk) {
-  const size_t units = chunk.value.size() / chunk.unit;
+  const size_t units = chunk.units();
   const size_t taken = std::min(units, kSampleUnits);
-  const size_t begin = (units - taken) / 2 * chunk.unit;
-  const size_t size = taken * chunk.unit;
-  return {.unit = chunk.unit,
+  const size_t begin = (units - taken) / 2 * chunk.unit();
+  const size_t size = taken * chunk.unit();
+  return {.dtype = chunk.dtype,
           .value = chunk.value.subspan(begin, size),
           .prediction = chunk.prediction.empty() ? Bytes{} : chunk.prediction.subspan(begin, size)};
 }
@@ -60,22 +60,22 @@ ChunkInput sample_of(const ChunkInput& chunk) {
 std::optional<uint64_t> analyze_planes(const ChunkInput& chunk, CoderScratch& scratch) {
   const ChunkInput sample = sample_of(chunk);
   split(sample, scratch.planes);
-  const size_t units = sample.value.size() / sample.unit;
+  const size_t units = sample.units();
   uint64_t size = 0;
-  for (unsigned k = 0; k < sample.unit; ++k) {
+  for (unsigned k = 0; k < sample.unit(); ++k) {
     const Bytes plane = Bytes(scratch.planes).subspan(k * units, units);
     size += is_constant(plane)
                 ? 1
                 : std::min<uint64_t>(units, scratch.encoder.compressed_size(plane, kLevel));
   }
-  const uint64_t scaled = size * (chunk.value.size() / chunk.unit) / units;
-  return scaled + 2 * uint64_t{chunk.unit};
+  const uint64_t scaled = size * chunk.units() / units;
+  return scaled + 2 * uint64_t{chunk.unit()};
 }
 
 void encode_planes(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std::byte>& stored) {
   split(chunk, scratch.planes);
-  const size_t units = chunk.value.size() / chunk.unit;
-  for (unsigned k = 0; k < chunk.unit; ++k) {
+  const size_t units = chunk.units();
+  for (unsigned k = 0; k < chunk.unit(); ++k) {
     encode_plane(Bytes(scratch.planes).subspan(k * units, units), scratch.encoder, stored);
   }
 }

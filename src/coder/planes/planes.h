@@ -15,7 +15,7 @@ enum class PlaneMode : uint8_t { kRaw = 0, kConstant = 1, kZstd = 2 };
 
 std::optional<uint64_t> analyze_planes(const ChunkInput& chunk, CoderScratch& scratch);
 void encode_planes(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std::byte>& stored);
-Status decode_planes(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
+Status decode_planes(Bytes stored, DType dtype, Bytes prediction, MutableBytes value,
                      CoderScratch& scratch);
 
 inline constexpr Coder kPlanesCoder{

@@ -15,7 +15,7 @@ void encode_raw(const ChunkInput& chunk, CoderScratch& /*scratch*/,
   stored.insert(stored.end(), chunk.value.begin(), chunk.value.end());
 }
 
-Status decode_raw(Bytes stored, unsigned /*unit*/, Bytes /*prediction*/, MutableBytes value,
+Status decode_raw(Bytes stored, DType /*dtype*/, Bytes /*prediction*/, MutableBytes value,
                   CoderScratch& /*scratch*/) {
   if (stored.size() != value.size()) {
     return fail(ErrorCode::kDamaged, "a raw chunk has the wrong length");

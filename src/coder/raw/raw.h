@@ -8,7 +8,7 @@ namespace finedelta {
 
 std::optional<uint64_t> analyze_raw(const ChunkInput& chunk, CoderScratch& scratch);
 void encode_raw(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std::byte>& stored);
-Status decode_raw(Bytes stored, unsigned unit, Bytes prediction, MutableBytes value,
+Status decode_raw(Bytes stored, DType dtype, Bytes prediction, MutableBytes value,
                   CoderScratch& scratch);
 
 inline constexpr Coder kRawCoder{0, "raw", false, analyze_raw, encode_raw, decode_raw};
