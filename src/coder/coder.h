@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/zstd.h"
+#include "coder/wavelet/scratch.h"
 #include "finedelta/result.h"
 #include "numeric/dtype.h"
 
@@ -35,6 +36,7 @@ struct CoderScratch {
   ZstdEncoder encoder;
   ZstdDecoder decoder;
   std::vector<std::byte> planes;
+  wavelet::Scratch wavelet;
 };
 
 struct Coder {
@@ -46,8 +48,8 @@ struct Coder {
   // does not fit this chunk.
   std::optional<uint64_t> (*analyze)(const ChunkInput& chunk, CoderScratch& scratch);
 
-  // Appends the stored bytes to `stored`. Only for chunks that `analyze` accepts. The same input
-  // gives the same bytes on every CPU.
+  // Appends the stored bytes to `stored`. Only for the chunk that `analyze` accepted last, with the
+  // same scratch. The same input gives the same bytes on every CPU.
   void (*encode)(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std::byte>& stored);
 
   // Fills `value` from bytes that nobody vouches for. kDamaged with a reason, without names, when

@@ -1,0 +1,112 @@
+// Streams of bits, the lowest bit of each byte first.
+#ifndef FINEDELTA_BASE_BIT_STREAM_H_
+#define FINEDELTA_BASE_BIT_STREAM_H_
+
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace finedelta {
+
+// Appends bits to a buffer of its own, whose memory is kept from one use to the next.
+class BitWriter {
+ public:
+  void clear() {
+    size_ = 0;
+    pending_ = 0;
+    filled_ = 0;
+  }
+
+  // `put` may be called for so many more bits without a check in between.
+  void make_room(size_t bits) {
+    const size_t needed = size_ + bits / 8 + 16;
+    if (bytes_.size() < needed) bytes_.resize(needed + needed / 2);
+  }
+
+  // The lowest `count` bits of `value`, at most 32; the others must be 0. There must be room.
+  void put(uint64_t value, unsigned count) {
+    pending_ |= value << filled_;
+    filled_ += count;
+    if (filled_ < 32) return;
+    store(bytes_.data() + size_, static_cast<uint32_t>(pending_));
+    size_ += 4;
+    pending_ >>= 32;
+    filled_ -= 32;
+  }
+
+  // `value` as so many one bits, then a zero bit. There must be room for value + 1 bits.
+  void put_unary(uint64_t value) {
+    for (; value >= 31; value -= 31) put(0x7FFF'FFFF, 31);
+    put((uint64_t{1} << value) - 1, static_cast<unsigned>(value) + 1);
+  }
+
+  // The first `count` bits at `bits`, of which whole words of 8 bytes must be readable. Makes room.
+  void append(const std::byte* bits, size_t count);
+
+  [[nodiscard]] size_t bits() const { return size_ * 8 + filled_; }
+
+  // All bits so far; those that fill the last byte are 0. Valid until the next change.
+  Bytes finish();
+
+ private:
+  std::vector<std::byte> bytes_;
+  size_t size_ = 0;  // bytes that are complete
+  uint64_t pending_ = 0;
+  unsigned filled_ = 0;  // bits in pending_, under 32
+};
+
+// Takes bits from bytes that nobody vouches for. Behind the end every call gives zeros and the
+// reader fails: `ok` is asked once, after a bounded number of calls.
+class BitReader {
+ public:
+  // The bytes are copied: `buffer` keeps them, and is reused.
+  BitReader(Bytes data, std::vector<std::byte>& buffer);
+
+  // The next `count` bits, at most 32.
+  uint64_t take(unsigned count) {
+    const uint64_t value = peek() & ((uint64_t{1} << count) - 1);
+    skip(count);
+    return value;
+  }
+
+  // The number of one bits before the next zero bit, which is taken too.
+  uint64_t take_unary() {
+    uint64_t ones = 0;
+    for (;;) {
+      const auto run = static_cast<unsigned>(std::countr_one(peek() & kPeeked));
+      ones += run;
+      if (run < 56) {
+        skip(run + 1);
+        return ones;
+      }
+      skip(run);
+    }
+  }
+
+  // The next `count` bits at `bits`, in whole words of 8 bytes; what fills the last word is 0.
+  void take_all(std::byte* bits, size_t count);
+
+  [[nodiscard]] bool ok() const { return at_ <= end_; }
+
+  // Whether all bits were taken, but for fewer than 8 that are all 0.
+  [[nodiscard]] bool at_end();
+
+ private:
+  static constexpr uint64_t kPeeked = (uint64_t{1} << 56) - 1;
+
+  // At least 56 bits are valid.
+  [[nodiscard]] uint64_t peek() const { return load<uint64_t>(data_ + at_ / 8) >> at_ % 8; }
+
+  // Stays within the zeros behind the data.
+  void skip(size_t count) { at_ = at_ + count > end_ ? end_ + 1 : at_ + count; }
+
+  const std::byte* data_;
+  size_t at_ = 0;   // in bits; end_ + 1 once too much was taken
+  size_t end_ = 0;  // in bits
+};
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_BASE_BIT_STREAM_H_

@@ -1,0 +1,218 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "base/error.h"
+#include "coder/wavelet/header.h"
+#include "coder/wavelet/scratch.h"
+#include "coder/wavelet/table.h"
+#include "coder/wavelet/tree.h"
+#include "coder/wavelet/wavelet.h"
+#include "kernels/nibble_rans.h"
+
+namespace finedelta {
+
+namespace {
+
+using wavelet::Arena;
+using wavelet::Header;
+using wavelet::Node;
+using wavelet::NodeCode;
+using wavelet::Scratch;
+using wavelet::Table;
+using wavelet::Tree;
+
+// Behind the words, so that reading a little too far does no harm.
+constexpr size_t kWordPadding = 32;
+
+// The states and words of rANS.
+class CodedBits {
+ public:
+  CodedBits(ByteReader& in, unsigned lanes, std::vector<uint16_t>& buffer) {
+    rans_.lanes = lanes;
+    for (unsigned i = 0; i < lanes; ++i) rans_.state[i] = in.u32();
+    if (lanes == 0 ? in.remaining() != 0 : in.remaining() % 2 != 0) {
+      in.reject("bytes are left behind its end");
+    }
+    const size_t count = in.remaining() / 2;
+    if (buffer.size() < count + kWordPadding) buffer.resize(count + kWordPadding);
+    const Bytes words = in.bytes(2 * count);
+    if (in.ok() && count > 0) std::memcpy(buffer.data(), words.data(), words.size());
+    std::fill_n(buffer.begin() + static_cast<ptrdiff_t>(count), kWordPadding, uint16_t{0});
+    next_ = buffer.data();
+    end_ = next_ + count;
+  }
+
+  // False when there are not so many.
+  bool take(unsigned skew, size_t count, std::byte* bits) {
+    if (rans_.lanes == 0) return false;
+    next_ = decode_nibbles(rans_, skew, (count + 3) / 4, next_, end_, bits);
+    return next_ <= end_;
+  }
+
+  // Whether everything was taken, and nothing else had been coded.
+  [[nodiscard]] bool at_end() const {
+    return next_ == end_ && std::ranges::all_of(std::span(rans_.state).first(rans_.lanes),
+                                                [](uint32_t state) { return state == kRansLow; });
+  }
+
+ private:
+  RansStates rans_;
+  const uint16_t* next_ = nullptr;
+  const uint16_t* end_ = nullptr;
+};
+
+// Takes the bits of nodes and puts the symbols together again.
+class StreamDecoder {
+ public:
+  StreamDecoder(BitReader& bits, CodedBits& coded, Arena& arena)
+      : bits_(bits), coded_(coded), arena_(arena) {}
+
+  // Fills `symbols`, `count` of them, with a context's. False when the bits are none of them.
+  bool decode(const Tree& tree, size_t count, uint8_t* symbols) {
+    tree_ = &tree;
+    if (wavelet::is_leaf(tree.root)) {
+      std::fill_n(symbols, count, wavelet::leaf_symbol(tree.root));
+      return true;
+    }
+    return decode_node(tree.nodes[tree.root], count, symbols);
+  }
+
+ private:
+  bool decode_node(const Node& node, size_t count, uint8_t* symbols) {
+    const size_t mark = arena_.mark();
+    auto* const bits = reinterpret_cast<std::byte*>(arena_.take_bits(count));
+    if (bits == nullptr || !take_bits(node, count, bits)) return false;
+    size_t rights = 0;
+    for (size_t i = 0; i < count; i += 64) {
+      rights += static_cast<size_t>(std::popcount(load<uint64_t>(bits + i / 8)));
+    }
+    if (node.flipped) rights = count - rights;
+    Branch left;
+    Branch right;
+    if (!decode_child(node.left, count - rights, left)) return false;
+    if (!decode_child(node.right, rights, right)) return false;
+    join_symbols(bits, count, node.flipped ? right : left, node.flipped ? left : right, symbols);
+    arena_.release(mark);
+    return true;
+  }
+
+  bool decode_child(int child, size_t count, Branch& branch) {
+    if (wavelet::is_leaf(child)) {
+      branch.constant = wavelet::leaf_symbol(child);
+      return true;
+    }
+    uint8_t* const symbols = arena_.take_symbols(count);
+    branch.symbols = symbols;
+    return symbols != nullptr && decode_node(tree_->nodes[child], count, symbols);
+  }
+
+  // Bits behind `count` are 0.
+  bool take_bits(const Node& node, size_t count, std::byte* bits) {
+    if (count == 0) return true;
+    switch (node.code()) {
+      case NodeCode::kRaw:
+        bits_.take_all(bits, count);
+        return bits_.ok();
+      case NodeCode::kGaps:
+        return take_gaps(node.rice(), count, bits);
+      case NodeCode::kCoded:
+        break;
+    }
+    if (!coded_.take(node.skew, count, bits)) return false;
+    if (count % 64 != 0) {
+      std::byte* const last = bits + count / 64 * 8;
+      store(last, load<uint64_t>(last) & ((uint64_t{1} << count % 64) - 1));
+    }
+    return true;
+  }
+
+  // The zeros before each one, and before the end.
+  bool take_gaps(unsigned rice, size_t count, std::byte* bits) {
+    std::fill_n(bits, (count + 63) / 64 * 8, std::byte{0});
+    for (uint64_t place = 0;; ++place) {
+      place += (bits_.take_unary() << rice) + bits_.take(rice);
+      if (place >= count) return place == count && bits_.ok();
+      bits[place / 8] |= std::byte{1} << place % 8;
+    }
+  }
+
+  BitReader& bits_;
+  CodedBits& coded_;
+  Arena& arena_;
+  const Tree* tree_ = nullptr;
+};
+
+// The context of each unit, and how many units each context has.
+std::array<uint32_t, wavelet::kMostContexts> find_contexts(const wavelet::Model& model,
+                                                           FloatLayout layout, Bytes prediction,
+                                                           size_t units, Scratch& scratch) {
+  std::array<uint32_t, wavelet::kMostContexts> counts{};
+  counts[0] = static_cast<uint32_t>(units);
+  if (model.contexts == 1) return counts;
+  scratch.contexts.resize(units + kSymbolSlack);
+  contexts_of(layout.bits / 8, prediction.data(), units, model.context_leading(layout),
+              scratch.contexts.data());
+  count_symbols(scratch.contexts.data(), units, model.contexts, counts.data());
+  return counts;
+}
+
+// All symbols of the chunk in scratch.symbols; false where they can't be had.
+bool decode_symbols(const wavelet::Model& model, FloatLayout layout, Bytes prediction, size_t units,
+                    BitReader& bits, CodedBits& coded, Scratch& scratch) {
+  const auto counts = find_contexts(model, layout, prediction, units, scratch);
+  const unsigned symbols = symbol_count(model.kind, layout);
+  scratch.symbols.resize(units + kSymbolSlack);
+  scratch.streams.resize(units + wavelet::kMostContexts * kSymbolSlack);
+  scratch.arena.reset(wavelet::arena_bytes(units));
+  StreamDecoder decoder(bits, coded, scratch.arena);
+  std::array<const uint8_t*, wavelet::kMostContexts> streams{};
+  uint8_t* stream = model.contexts > 1 ? scratch.streams.data() : scratch.symbols.data();
+  Table table;
+  Tree tree;
+  for (unsigned k = 0; k < model.contexts; ++k) {
+    streams[k] = stream;
+    if (counts[k] == 0) continue;
+    if (!wavelet::read_table(bits, model.precision, counts[k], table) || table.size > symbols)
+      return false;
+    wavelet::build_tree(table, tree);
+    if (!decoder.decode(tree, counts[k], stream)) return false;
+    stream += counts[k] + kSymbolSlack;
+  }
+  if (model.contexts > 1) {
+    merge_symbols(scratch.contexts.data(), units, model.contexts, streams.data(),
+                  scratch.symbols.data());
+  }
+  return true;
+}
+
+std::unexpected<Error> damaged(std::string_view why) {
+  return fail(ErrorCode::kDamaged, "a wavelet chunk can't be read: {}", why);
+}
+
+}  // namespace
+
+Status decode_wavelet(Bytes stored, DType dtype, Bytes prediction, MutableBytes value,
+                      CoderScratch& coder_scratch) {
+  const auto layout = float_layout(dtype);
+  if (!layout) return damaged("its tensor is not of a floating-point type of up to 32 bits");
+  Scratch& scratch = coder_scratch.wavelet;
+  ByteReader in(stored);
+  const Header header = wavelet::read_header(in, *layout);
+  const bool needs_prediction =
+      header.model.kind == wavelet::SymbolKind::kDifference || header.model.contexts > 1;
+  if (needs_prediction && prediction.empty()) in.reject("it has no prediction");
+  const Bytes bit_bytes = in.bytes(header.bit_bytes);
+  CodedBits coded(in, header.lanes, scratch.words);
+  if (!in.ok()) return damaged(in.why());
+  BitReader bits(bit_bytes, scratch.bytes);
+  const size_t units = value.size() / (layout->bits / 8);
+  if (!decode_symbols(header.model, *layout, prediction, units, bits, coded, scratch) ||
+      !apply_symbols(header.model, *layout, scratch.symbols.data(), prediction, bits, value) ||
+      !bits.at_end() || !coded.at_end()) {
+    return damaged("its bits do not make symbols");
+  }
+  return {};
+}
+
+}  // namespace finedelta

@@ -1,0 +1,290 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <span>
+
+#include "coder/wavelet/header.h"
+#include "coder/wavelet/plan.h"
+#include "coder/wavelet/scratch.h"
+#include "coder/wavelet/table.h"
+#include "coder/wavelet/tree.h"
+#include "coder/wavelet/wavelet.h"
+#include "kernels/nibble_rans.h"
+
+namespace finedelta {
+
+namespace {
+
+using wavelet::Arena;
+using wavelet::Header;
+using wavelet::Histogram;
+using wavelet::Node;
+using wavelet::NodeCode;
+using wavelet::Plan;
+using wavelet::Scratch;
+using wavelet::Table;
+using wavelet::Tree;
+
+// The bits of nodes that wait for rANS, which begins at the end.
+class CodedBits {
+ public:
+  explicit CodedBits(Scratch& scratch) : bits_(scratch.coded), words_(scratch.words) {}
+
+  // Room for so many bits behind those that were kept; valid until the next call.
+  std::byte* room(size_t count) {
+    const size_t bytes = (count + 63) / 64 * 8;
+    if (bits_.size() < kept_ + bytes) bits_.resize((kept_ + bytes) * 2);
+    return bits_.data() + kept_;
+  }
+
+  // Keeps what was put there.
+  void keep(size_t count, unsigned skew) {
+    runs_.push_back({.begin = kept_, .nibbles = (count + 3) / 4, .skew = skew});
+    kept_ += (count + 63) / 64 * 8;
+    nibbles_ += (count + 3) / 4;
+  }
+
+  // Each lane costs two bytes: so many that this is no more than about half a percent.
+  [[nodiscard]] unsigned lanes() const {
+    if (nibbles_ == 0) return 0;
+    return static_cast<unsigned>(
+        std::bit_floor(std::clamp<size_t>(nibbles_ / 1024, 1, kMostLanes)));
+  }
+
+  // Appends states and words.
+  void write(std::vector<std::byte>& stored) {
+    const unsigned lanes = this->lanes();
+    if (lanes == 0) return;
+    RansStates rans{.lanes = lanes};
+    rans.state.fill(kRansLow);
+    if (words_.size() < nibbles_) words_.resize(nibbles_);
+    uint16_t* const end = words_.data() + words_.size();
+    uint16_t* next = end;
+    for (size_t i = runs_.size(); i-- > 0;) {
+      const Run& run = runs_[i];
+      next = encode_nibbles(rans, run.skew, bits_.data() + run.begin, run.nibbles, next);
+    }
+    const auto append = [&](Bytes bytes) {
+      stored.insert(stored.end(), bytes.begin(), bytes.end());
+    };
+    append(std::as_bytes(std::span(rans.state).first(lanes)));
+    append(std::as_bytes(std::span(next, end)));
+  }
+
+ private:
+  struct Run {
+    size_t begin = 0;
+    size_t nibbles = 0;
+    unsigned skew = 0;
+  };
+  std::vector<std::byte>& bits_;
+  std::vector<uint16_t>& words_;
+  std::vector<Run> runs_;
+  size_t kept_ = 0;
+  size_t nibbles_ = 0;
+};
+
+void invert(std::byte* bits, size_t count) {
+  for (size_t i = 0; i < count; i += 64) {
+    const uint64_t valid = count - i >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - i)) - 1;
+    store(bits + i / 8, ~load<uint64_t>(bits + i / 8) & valid);
+  }
+}
+
+// The zeros before each one, and before the end.
+void write_gaps(const std::byte* bits, size_t count, size_t ones, unsigned rice, BitWriter& out) {
+  out.make_room((count >> rice) + (ones + 1) * (2 + rice));
+  size_t next = 0;
+  const auto put = [&](size_t place) {
+    const size_t gap = place - next;
+    out.put_unary(gap >> rice);
+    out.put(gap & ((size_t{1} << rice) - 1), rice);
+    next = place + 1;
+  };
+  for (size_t i = 0; i < count; i += 64) {
+    for (auto word = load<uint64_t>(bits + i / 8); word != 0; word &= word - 1) {
+      put(i + static_cast<size_t>(std::countr_zero(word)));
+    }
+  }
+  put(count);
+}
+
+// Takes the symbols of one context apart, node by node.
+class StreamEncoder {
+ public:
+  StreamEncoder(BitWriter& bits, CodedBits& coded, Arena& arena)
+      : bits_(bits), coded_(coded), arena_(arena) {}
+
+  // `counts` are those of the symbols. False when the arena has no room, which a tree of these
+  // counts does not let happen.
+  bool encode(const Tree& tree, const Histogram::Row& counts, const uint8_t* symbols,
+              size_t count) {
+    tree_ = &tree;
+    for (unsigned i = 0; i < wavelet::kMostSymbols; ++i) below_[i + 1] = below_[i] + counts[i];
+    return wavelet::is_leaf(tree.root) ||
+           encode_node(tree.root, 0, wavelet::kMostSymbols, symbols, count);
+  }
+
+ private:
+  // A node whose symbols are from `first` to `end`.
+  bool encode_node(int place, unsigned first, unsigned end, const uint8_t* symbols, size_t count) {
+    const Node& node = tree_->nodes[place];
+    const size_t mark = arena_.mark();
+    const size_t lefts = below_[node.split] - below_[first];
+    uint8_t* left = nullptr;
+    uint8_t* right = nullptr;
+    if (!take_child(node.left, lefts, left)) return false;
+    if (!take_child(node.right, count - lefts, right)) return false;
+    std::byte* const bits = coded_.room(count);
+    if (left == nullptr && right == nullptr) {
+      mark_symbols(symbols, count, static_cast<uint8_t>(node.split), bits);
+    } else {
+      split_symbols(symbols, count, static_cast<uint8_t>(node.split), left, right, bits);
+    }
+    if (node.flipped) invert(bits, count);
+    write_bits(node, bits, count, node.flipped ? lefts : count - lefts);
+    if (left != nullptr && !encode_node(node.left, first, node.split, left, lefts)) return false;
+    if (right != nullptr && !encode_node(node.right, node.split, end, right, count - lefts)) {
+      return false;
+    }
+    arena_.release(mark);
+    return true;
+  }
+
+  bool take_child(int child, size_t count, uint8_t*& symbols) {
+    if (wavelet::is_leaf(child)) return true;
+    symbols = arena_.take_symbols(count);
+    return symbols != nullptr;
+  }
+
+  void write_bits(const Node& node, const std::byte* bits, size_t count, size_t ones) {
+    if (count == 0) return;
+    switch (node.code()) {
+      case NodeCode::kRaw:
+        bits_.append(bits, count);
+        break;
+      case NodeCode::kGaps:
+        write_gaps(bits, count, ones, node.rice(), bits_);
+        break;
+      case NodeCode::kCoded:
+        coded_.keep(count, node.skew);
+        break;
+    }
+  }
+
+  BitWriter& bits_;
+  CodedBits& coded_;
+  Arena& arena_;
+  const Tree* tree_ = nullptr;
+  std::array<uint32_t, wavelet::kMostSymbols + 1> below_{};
+};
+
+uint32_t total_of(const Histogram::Row& row) {
+  uint32_t total = 0;
+  for (const uint32_t count : row) total += count;
+  return total;
+}
+
+class ChunkEncoder {
+ public:
+  ChunkEncoder(const Plan& plan, FloatLayout layout, const ChunkInput& chunk, Scratch& scratch)
+      : model_(plan.model), layout_(layout), chunk_(chunk), scratch_(scratch), coded_(scratch) {}
+
+  // False when it can't be done.
+  bool encode(std::vector<std::byte>& stored) {
+    make_all_symbols();
+    scratch_.bits.clear();
+    scratch_.arena.reset(wavelet::arena_bytes(chunk_.units()));
+    if (!write_contexts()) return false;
+    scratch_.bits.append(scratch_.rest.finish().data(), scratch_.rest.bits());
+    const Bytes bits = scratch_.bits.finish();
+    ByteWriter header;
+    wavelet::write_header({.model = model_, .lanes = coded_.lanes(), .bit_bytes = bits.size()},
+                          header);
+    header.bytes(bits);
+    stored.insert(stored.end(), header.view().begin(), header.view().end());
+    coded_.write(stored);
+    return true;
+  }
+
+ private:
+  void make_all_symbols() {
+    const size_t units = chunk_.units();
+    if (model_.kind == wavelet::SymbolKind::kLeading) {
+      model_.symbol_top = find_symbol_top(model_, layout_, chunk_.value);
+    }
+    scratch_.symbols.resize(units + kSymbolSlack);
+    scratch_.rest.clear();
+    make_symbols(model_, layout_, chunk_.value, chunk_.prediction, scratch_.symbols.data(),
+                 scratch_.rest);
+    const uint8_t* contexts = nullptr;
+    if (model_.contexts > 1) {
+      scratch_.contexts.resize(units + kSymbolSlack);
+      contexts_of(layout_.bits / 8, chunk_.prediction.data(), units,
+                  model_.context_leading(layout_), scratch_.contexts.data());
+      contexts = scratch_.contexts.data();
+    }
+    histogram_.count(contexts, scratch_.symbols.data(), units);
+    model_.precision = wavelet::best_precision(units);
+    model_.contexts = static_cast<uint8_t>(histogram_.enough_contexts());
+    histogram_.merge(model_.contexts);
+    if (model_.contexts == 1) model_.context_bits = 0;
+  }
+
+  // The symbols of each context one after another; where each begins.
+  std::array<uint8_t*, wavelet::kMostContexts> sort_by_context() {
+    std::array<uint8_t*, wavelet::kMostContexts> streams{};
+    if (model_.contexts == 1) {
+      streams[0] = scratch_.symbols.data();
+      return streams;
+    }
+    scratch_.streams.resize(chunk_.units() + wavelet::kMostContexts * kSymbolSlack);
+    uint8_t* next = scratch_.streams.data();
+    for (unsigned k = 0; k < model_.contexts; ++k) {
+      streams[k] = next;
+      next += total_of(histogram_.row(k)) + kSymbolSlack;
+    }
+    partition_symbols(scratch_.contexts.data(), scratch_.symbols.data(), chunk_.units(),
+                      model_.contexts, streams.data());
+    return streams;
+  }
+
+  bool write_contexts() {
+    const auto streams = sort_by_context();
+    StreamEncoder encoder(scratch_.bits, coded_, scratch_.arena);
+    Tree tree;
+    for (unsigned k = 0; k < model_.contexts; ++k) {
+      const Histogram::Row& row = histogram_.row(k);
+      const uint32_t total = total_of(row);
+      if (total == 0) continue;
+      wavelet::build_tree(wavelet::write_table(row, model_.precision, scratch_.bits), tree);
+      if (!encoder.encode(tree, row, streams[k], total)) return false;
+    }
+    return true;
+  }
+
+  wavelet::Model model_;
+  const FloatLayout layout_;
+  const ChunkInput& chunk_;
+  Scratch& scratch_;
+  CodedBits coded_;
+  Histogram histogram_;
+};
+
+}  // namespace
+
+std::optional<uint64_t> analyze_wavelet(const ChunkInput& chunk, CoderScratch& scratch) {
+  const auto layout = float_layout(chunk.dtype);
+  if (!layout) return std::nullopt;
+  scratch.wavelet.plan = make_plan(*layout, chunk.value, chunk.prediction, scratch.wavelet);
+  return scratch.wavelet.plan.estimate;
+}
+
+void encode_wavelet(const ChunkInput& chunk, CoderScratch& scratch,
+                    std::vector<std::byte>& stored) {
+  const FloatLayout layout = *float_layout(chunk.dtype);
+  ChunkEncoder encoder(scratch.wavelet.plan, layout, chunk, scratch.wavelet);
+  if (!encoder.encode(stored)) stored.insert(stored.end(), chunk.value.begin(), chunk.value.end());
+}
+
+}  // namespace finedelta

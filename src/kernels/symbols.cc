@@ -1,0 +1,392 @@
+#include "kernels/symbols.h"
+
+#include <bit>
+
+#include "kernels/symbols_scalar.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/symbols.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#ifndef FINEDELTA_KERNELS_SYMBOLS_TABLES
+#define FINEDELTA_KERNELS_SYMBOLS_TABLES
+
+namespace finedelta {
+namespace {
+
+// For each mask of 8 bits, 8 byte indices in a word, for shuffles of 8 symbols.
+struct ShuffleTables {
+  std::array<uint64_t, 256> compress;  // the places of the set bits, then 0
+  std::array<uint64_t, 256>
+      expand;                      // for a set bit its rank among them; 0x80 (no place) for others
+  std::array<uint64_t, 256> join;  // for a set bit 8 + its rank; for others their rank
+};
+
+constexpr ShuffleTables make_shuffle_tables() {
+  ShuffleTables tables{};
+  for (unsigned mask = 0; mask < 256; ++mask) {
+    uint64_t set = 0;
+    uint64_t clear = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+      const bool is_set = (mask >> i & 1) != 0;
+      if (is_set) tables.compress[mask] |= uint64_t{i} << 8 * set;
+      tables.expand[mask] |= (is_set ? set : uint64_t{0x80}) << 8 * i;
+      tables.join[mask] |= (is_set ? 8 + set : clear) << 8 * i;
+      ++(is_set ? set : clear);
+    }
+  }
+  return tables;
+}
+
+constexpr ShuffleTables kShuffles = make_shuffle_tables();
+
+}  // namespace
+}  // namespace finedelta
+
+#endif  // FINEDELTA_KERNELS_SYMBOLS_TABLES
+
+HWY_BEFORE_NAMESPACE();
+namespace finedelta::HWY_NAMESPACE {
+namespace {
+
+// The lowest bits of a word that stand for what is left of `count` from `begin` on.
+HWY_INLINE uint64_t valid_bits(size_t begin, size_t count) {
+  return count - begin >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - begin)) - 1;
+}
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+
+// AVX-512 VBMI2: 64 symbols are compressed or expanded by one instruction. Stores go through a
+// register: compressing straight into memory is slow on some CPUs.
+
+HWY_INLINE __m512i load_symbols(const uint8_t* from) { return _mm512_loadu_si512(from); }
+
+HWY_INLINE void append(__mmask64 wanted, __m512i symbols, uint8_t*& to) {
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi8(wanted, symbols));
+  to += std::popcount(static_cast<uint64_t>(wanted));
+}
+
+void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
+  const __m512i limit = _mm512_set1_epi8(static_cast<char>(least));
+  for (size_t i = 0; i < count; i += 64) {
+    const uint64_t marked = _mm512_cmpge_epu8_mask(load_symbols(symbols + i), limit);
+    store(bits + i / 8, marked & valid_bits(i, count));
+  }
+}
+
+size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left, uint8_t* right,
+             std::byte* bits) {
+  const __m512i limit = _mm512_set1_epi8(static_cast<char>(split));
+  size_t went_right = 0;
+  for (size_t i = 0; i < count; i += 64) {
+    const __m512i loaded = load_symbols(symbols + i);
+    const uint64_t valid = valid_bits(i, count);
+    const uint64_t goes_right = _mm512_cmpge_epu8_mask(loaded, limit) & valid;
+    store(bits + i / 8, goes_right);
+    went_right += static_cast<size_t>(std::popcount(goes_right));
+    if (right != nullptr) append(goes_right, loaded, right);
+    if (left != nullptr) append(~goes_right & valid, loaded, left);
+  }
+  return went_right;
+}
+
+template <bool kLeft, bool kRight>
+void join_branches(const std::byte* bits, size_t count, Branch left, Branch right,
+                   uint8_t* symbols) {
+  const __m512i left_constant = _mm512_set1_epi8(static_cast<char>(left.constant));
+  const __m512i right_constant = _mm512_set1_epi8(static_cast<char>(right.constant));
+  for (size_t i = 0; i < count; i += 64) {
+    const auto from_right = load<uint64_t>(bits + i / 8);
+    __m512i joined = left_constant;
+    if constexpr (kLeft) {
+      joined = _mm512_maskz_expand_epi8(~from_right, load_symbols(left.symbols));
+      left.symbols += std::popcount(~from_right);
+    }
+    if constexpr (kRight) {
+      joined = _mm512_mask_expand_epi8(joined, from_right, load_symbols(right.symbols));
+      right.symbols += std::popcount(from_right);
+    } else {
+      joined = _mm512_mask_mov_epi8(joined, from_right, right_constant);
+    }
+    _mm512_storeu_si512(symbols + i, joined);
+  }
+}
+
+void join(const std::byte* bits, size_t count, Branch left, Branch right, uint8_t* symbols) {
+  if (left.symbols != nullptr && right.symbols != nullptr) {
+    join_branches<true, true>(bits, count, left, right, symbols);
+  } else if (left.symbols != nullptr) {
+    join_branches<true, false>(bits, count, left, right, symbols);
+  } else if (right.symbols != nullptr) {
+    join_branches<false, true>(bits, count, left, right, symbols);
+  } else {
+    join_branches<false, false>(bits, count, left, right, symbols);
+  }
+}
+
+void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t streams,
+               uint8_t* const* stream) {
+  std::array<uint8_t*, scalar::kMostStreams> next{};
+  std::copy_n(stream, streams, next.begin());
+  const __m512i last = _mm512_set1_epi8(static_cast<char>(streams - 1));
+  for (size_t i = 0; i < count; i += 64) {
+    const __m512i context = _mm512_min_epu8(load_symbols(contexts + i), last);
+    const __m512i loaded = load_symbols(symbols + i);
+    const uint64_t valid = valid_bits(i, count);
+    for (size_t k = 0; k < streams; ++k) {
+      const __m512i wanted = _mm512_set1_epi8(static_cast<char>(k));
+      append(_mm512_mask_cmpeq_epu8_mask(valid, context, wanted), loaded, next[k]);
+    }
+  }
+}
+
+void count(const uint8_t* contexts, size_t count, size_t streams, uint32_t* counts) {
+  std::fill_n(counts, streams, 0u);
+  const __m512i last = _mm512_set1_epi8(static_cast<char>(streams - 1));
+  for (size_t i = 0; i < count; i += 64) {
+    const __m512i context = _mm512_min_epu8(load_symbols(contexts + i), last);
+    const uint64_t valid = valid_bits(i, count);
+    for (size_t k = 0; k < streams; ++k) {
+      const __m512i wanted = _mm512_set1_epi8(static_cast<char>(k));
+      const uint64_t here = _mm512_mask_cmpeq_epu8_mask(valid, context, wanted);
+      counts[k] += static_cast<uint32_t>(std::popcount(here));
+    }
+  }
+}
+
+void merge(const uint8_t* contexts, size_t count, size_t streams, const uint8_t* const* stream,
+           uint8_t* symbols) {
+  std::array<const uint8_t*, scalar::kMostStreams> next{};
+  std::copy_n(stream, streams, next.begin());
+  const __m512i last = _mm512_set1_epi8(static_cast<char>(streams - 1));
+  for (size_t i = 0; i < count; i += 64) {
+    const __m512i context = _mm512_min_epu8(load_symbols(contexts + i), last);
+    const uint64_t valid = valid_bits(i, count);
+    __m512i merged = _mm512_setzero_si512();
+    for (size_t k = 0; k < streams; ++k) {
+      const __m512i wanted = _mm512_set1_epi8(static_cast<char>(k));
+      const uint64_t here = _mm512_mask_cmpeq_epu8_mask(valid, context, wanted);
+      merged = _mm512_mask_expand_epi8(merged, here, load_symbols(next[k]));
+      next[k] += std::popcount(here);
+    }
+    _mm512_storeu_si512(symbols + i, merged);
+  }
+}
+
+#elif HWY_TARGET == HWY_SCALAR
+
+void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
+  scalar::mark_symbols(symbols, count, least, bits);
+}
+
+size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left, uint8_t* right,
+             std::byte* bits) {
+  return scalar::split_symbols(symbols, count, split, left, right, bits);
+}
+
+void join(const std::byte* bits, size_t count, Branch left, Branch right, uint8_t* symbols) {
+  scalar::join_symbols(bits, count, left, right, symbols);
+}
+
+void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t streams,
+               uint8_t* const* stream) {
+  scalar::partition_symbols(contexts, symbols, count, streams, stream);
+}
+
+void count(const uint8_t* contexts, size_t count, size_t streams, uint32_t* counts) {
+  scalar::count_symbols(contexts, count, streams, counts);
+}
+
+void merge(const uint8_t* contexts, size_t count, size_t streams, const uint8_t* const* stream,
+           uint8_t* symbols) {
+  scalar::merge_symbols(contexts, count, streams, stream, symbols);
+}
+
+#else
+
+// Elsewhere 8 symbols at a time are shuffled by what a table says for their mask.
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D16 = hn::FixedTag<uint8_t, 16>;
+using V16 = hn::Vec<D16>;
+using D8 = hn::FixedTag<uint8_t, 8>;
+
+// 8 indices, and whatever behind them.
+HWY_INLINE V16 load_indices(const uint64_t& indices) {
+  return hn::ZeroExtendVector(D16(),
+                              hn::BitCast(D8(), hn::Set(hn::FixedTag<uint64_t, 1>(), indices)));
+}
+
+template <class M>
+HWY_INLINE uint32_t bits_of(M mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(D16(), mask, bytes);
+  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
+}
+
+HWY_INLINE void append(uint32_t mask, V16 symbols, uint8_t*& to) {
+  hn::StoreU(hn::TableLookupBytes(symbols, load_indices(kShuffles.compress[mask])), D16(), to);
+  to += std::popcount(mask);
+}
+
+// `mask` has a bit for each of 16 symbols.
+HWY_INLINE void append_16(uint32_t mask, V16 symbols, uint8_t*& to) {
+  append(mask & 255, symbols, to);
+  append(mask >> 8, hn::ShiftRightBytes<8>(D16(), symbols), to);
+}
+
+HWY_INLINE uint32_t valid_16(size_t begin, size_t count) {
+  return static_cast<uint32_t>(valid_bits(begin, count) & 0xFFFF);
+}
+
+void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
+  const V16 limit = hn::Set(D16(), least);
+  for (size_t begin = 0; begin < count; begin += 64) {
+    uint64_t word = 0;
+    for (size_t i = 0; i < 64 && begin + i < count; i += 16) {
+      const V16 loaded = hn::LoadU(D16(), symbols + begin + i);
+      word |= uint64_t{bits_of(hn::Eq(hn::Max(loaded, limit), loaded))} << i;
+    }
+    store(bits + begin / 8, word & valid_bits(begin, count));
+  }
+}
+
+size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left, uint8_t* right,
+             std::byte* bits) {
+  mark(symbols, count, split, bits);
+  size_t went_right = 0;
+  for (size_t i = 0; i < count; i += 16) {
+    const V16 loaded = hn::LoadU(D16(), symbols + i);
+    const uint32_t goes_right = load<uint16_t>(bits + i / 8);
+    went_right += static_cast<size_t>(std::popcount(goes_right));
+    if (right != nullptr) append_16(goes_right, loaded, right);
+    if (left != nullptr) append_16(~goes_right & valid_16(i, count), loaded, left);
+  }
+  return went_right;
+}
+
+void join(const std::byte* bits, size_t count, Branch left, Branch right, uint8_t* symbols) {
+  uint8_t constants[2][16];
+  std::fill_n(constants[0], 16, left.constant);
+  std::fill_n(constants[1], 16, right.constant);
+  const size_t left_step = left.symbols != nullptr ? 1 : 0;
+  const size_t right_step = right.symbols != nullptr ? 1 : 0;
+  const uint8_t* from_left = left_step != 0 ? left.symbols : constants[0];
+  const uint8_t* from_right = right_step != 0 ? right.symbols : constants[1];
+  const D8 d8;
+  for (size_t i = 0; i < count; i += 8) {
+    const auto mask = std::to_integer<uint32_t>(bits[i / 8]);
+    const V16 both = hn::Combine(D16(), hn::LoadU(d8, from_right), hn::LoadU(d8, from_left));
+    const V16 joined = hn::TableLookupBytes(both, load_indices(kShuffles.join[mask]));
+    hn::StoreU(hn::LowerHalf(d8, joined), d8, symbols + i);
+    const auto rights = static_cast<size_t>(std::popcount(mask));
+    from_right += right_step * rights;
+    from_left += left_step * (8 - rights);
+  }
+}
+
+void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t streams,
+               uint8_t* const* stream) {
+  std::array<uint8_t*, scalar::kMostStreams> next{};
+  std::copy_n(stream, streams, next.begin());
+  const V16 last = hn::Set(D16(), static_cast<uint8_t>(streams - 1));
+  for (size_t i = 0; i < count; i += 16) {
+    const V16 context = hn::Min(hn::LoadU(D16(), contexts + i), last);
+    const V16 loaded = hn::LoadU(D16(), symbols + i);
+    const uint32_t valid = valid_16(i, count);
+    for (size_t k = 0; k < streams; ++k) {
+      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(k));
+      append_16(bits_of(hn::Eq(context, wanted)) & valid, loaded, next[k]);
+    }
+  }
+}
+
+void count(const uint8_t* contexts, size_t count, size_t streams, uint32_t* counts) {
+  std::fill_n(counts, streams, 0u);
+  const V16 last = hn::Set(D16(), static_cast<uint8_t>(streams - 1));
+  for (size_t i = 0; i < count; i += 16) {
+    const V16 context = hn::Min(hn::LoadU(D16(), contexts + i), last);
+    const uint32_t valid = valid_16(i, count);
+    for (size_t k = 0; k < streams; ++k) {
+      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(k));
+      counts[k] += static_cast<uint32_t>(std::popcount(bits_of(hn::Eq(context, wanted)) & valid));
+    }
+  }
+}
+
+HWY_INLINE V16 expand(uint32_t mask, const uint8_t*& from) {
+  const V16 loaded = hn::ZeroExtendVector(D16(), hn::LoadU(D8(), from));
+  from += std::popcount(mask);
+  return hn::TableLookupBytesOr0(loaded, load_indices(kShuffles.expand[mask]));
+}
+
+void merge(const uint8_t* contexts, size_t count, size_t streams, const uint8_t* const* stream,
+           uint8_t* symbols) {
+  std::array<const uint8_t*, scalar::kMostStreams> next{};
+  std::copy_n(stream, streams, next.begin());
+  const V16 last = hn::Set(D16(), static_cast<uint8_t>(streams - 1));
+  const D8 d8;
+  for (size_t i = 0; i < count; i += 16) {
+    const V16 context = hn::Min(hn::LoadU(D16(), contexts + i), last);
+    const uint32_t valid = valid_16(i, count);
+    V16 low = hn::Zero(D16());
+    V16 high = hn::Zero(D16());
+    for (size_t k = 0; k < streams; ++k) {
+      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(k));
+      const uint32_t here = bits_of(hn::Eq(context, wanted)) & valid;
+      low = hn::Or(low, expand(here & 255, next[k]));
+      high = hn::Or(high, expand(here >> 8, next[k]));
+    }
+    hn::StoreU(hn::LowerHalf(d8, low), d8, symbols + i);
+    hn::StoreU(hn::LowerHalf(d8, high), d8, symbols + i + 8);
+  }
+}
+
+#endif
+
+}  // namespace
+}  // namespace finedelta::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace finedelta {
+
+HWY_EXPORT(mark);
+HWY_EXPORT(split);
+HWY_EXPORT(join);
+HWY_EXPORT(partition);
+HWY_EXPORT(count);
+HWY_EXPORT(merge);
+
+void mark_symbols(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
+  HWY_DYNAMIC_DISPATCH(mark)(symbols, count, least, bits);
+}
+
+size_t split_symbols(const uint8_t* symbols, size_t count, uint8_t split_at, uint8_t* left,
+                     uint8_t* right, std::byte* bits) {
+  return HWY_DYNAMIC_DISPATCH(split)(symbols, count, split_at, left, right, bits);
+}
+
+void join_symbols(const std::byte* bits, size_t count, Branch left, Branch right,
+                  uint8_t* symbols) {
+  HWY_DYNAMIC_DISPATCH(join)(bits, count, left, right, symbols);
+}
+
+void partition_symbols(const uint8_t* contexts, const uint8_t* symbols, size_t count,
+                       size_t streams, uint8_t* const* stream) {
+  HWY_DYNAMIC_DISPATCH(partition)(contexts, symbols, count, streams, stream);
+}
+
+void count_symbols(const uint8_t* contexts, size_t size, size_t streams, uint32_t* counts) {
+  HWY_DYNAMIC_DISPATCH(count)(contexts, size, streams, counts);
+}
+
+void merge_symbols(const uint8_t* contexts, size_t count, size_t streams,
+                   const uint8_t* const* stream, uint8_t* symbols) {
+  HWY_DYNAMIC_DISPATCH(merge)(contexts, count, streams, stream, symbols);
+}
+
+}  // namespace finedelta
+#endif  // HWY_ONCE
