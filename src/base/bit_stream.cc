@@ -11,16 +11,16 @@ constexpr size_t kPadding = 16;  // zeros behind the data of a reader
 }  // namespace
 
 void BitWriter::append(const std::byte* bits, size_t count) {
-  make_room(count);
-  for (; count >= 32; count -= 32, bits += 4) put(load<uint32_t>(bits), 32);
+  BitSink to = sink(count);
+  for (; count >= 32; count -= 32, bits += 4) to.put(load<uint32_t>(bits), 32);
   if (count > 0) {
-    put(load<uint32_t>(bits) & ((uint64_t{1} << count) - 1), static_cast<unsigned>(count));
+    to.put(load<uint32_t>(bits) & ((uint64_t{1} << count) - 1), static_cast<unsigned>(count));
   }
+  give_back(to);
 }
 
 Bytes BitWriter::finish() {
-  make_room(64);
-  store(bytes_.data() + size_, pending_);
+  store(sink(64).next, pending_);
   return Bytes(bytes_).first(size_ + (filled_ + 7) / 8);
 }
 
@@ -37,14 +37,16 @@ void BitReader::take_all(std::byte* bits, size_t count) {
     at_ = end_ + 1;
     return;
   }
-  for (; count >= 64; count -= 64, bits += 8) {
-    const uint64_t low = take(32);
-    store(bits, low | take(32) << 32);
-  }
-  const auto rest = static_cast<unsigned>(count);
-  uint64_t last = take(std::min(rest, 32u));
-  if (rest > 32) last |= take(rest - 32) << 32;
-  if (rest > 0) store(bits, last);
+  const std::byte* from = data_ + at_ / 8;
+  const unsigned shift = at_ % 8;
+  at_ += count;
+  // The ninth byte has the bits that the shift makes room for; none where it is 0.
+  const auto word = [&] {
+    const auto ninth = std::to_integer<uint64_t>(from[8]);
+    return load<uint64_t>(from) >> shift | ninth << 1 << (63 - shift);
+  };
+  for (; count >= 64; count -= 64, bits += 8, from += 8) store(bits, word());
+  if (count > 0) store(bits, word() & ((uint64_t{1} << count) - 1));
 }
 
 bool BitReader::at_end() {

@@ -2,6 +2,7 @@
 #ifndef FINEDELTA_BASE_BIT_STREAM_H_
 #define FINEDELTA_BASE_BIT_STREAM_H_
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <vector>
@@ -9,6 +10,31 @@
 #include "base/bytes.h"
 
 namespace finedelta {
+
+// Where a BitWriter writes next: a loop that puts many bits keeps a copy in registers, which it may
+// not do with the writer itself (bytes that are stored might be the writer's own).
+struct BitSink {
+  std::byte* next = nullptr;
+  uint64_t pending = 0;
+  unsigned filled = 0;  // bits in `pending`, under 8
+
+  // The lowest `count` bits of `value`, at most 32; the others must be 0.
+  void put(uint64_t value, unsigned count) {
+    // No branch, which could not be foreseen: whole bytes are moved on, the rest is stored again.
+    pending |= value << filled;
+    filled += count;
+    store(next, pending);
+    next += filled / 8;
+    pending >>= filled / 8 * 8;
+    filled %= 8;
+  }
+
+  // `value` as so many one bits, then a zero bit.
+  void put_unary(uint64_t value) {
+    for (; value >= 31; value -= 31) put(0x7FFF'FFFF, 31);
+    put((uint64_t{1} << value) - 1, static_cast<unsigned>(value) + 1);
+  }
+};
 
 // Appends bits to a buffer of its own, whose memory is kept from one use to the next.
 class BitWriter {
@@ -19,30 +45,19 @@ class BitWriter {
     filled_ = 0;
   }
 
-  // `put` may be called for so many more bits without a check in between.
-  void make_room(size_t bits) {
+  // Takes at most `bits` more bits, until it is given back.
+  BitSink sink(size_t bits) {
     const size_t needed = size_ + bits / 8 + 16;
     if (bytes_.size() < needed) bytes_.resize(needed + needed / 2);
+    return {.next = bytes_.data() + size_, .pending = pending_, .filled = filled_};
+  }
+  void give_back(const BitSink& sink) {
+    size_ = static_cast<size_t>(sink.next - bytes_.data());
+    pending_ = sink.pending;
+    filled_ = sink.filled;
   }
 
-  // The lowest `count` bits of `value`, at most 32; the others must be 0. There must be room.
-  void put(uint64_t value, unsigned count) {
-    pending_ |= value << filled_;
-    filled_ += count;
-    if (filled_ < 32) return;
-    store(bytes_.data() + size_, static_cast<uint32_t>(pending_));
-    size_ += 4;
-    pending_ >>= 32;
-    filled_ -= 32;
-  }
-
-  // `value` as so many one bits, then a zero bit. There must be room for value + 1 bits.
-  void put_unary(uint64_t value) {
-    for (; value >= 31; value -= 31) put(0x7FFF'FFFF, 31);
-    put((uint64_t{1} << value) - 1, static_cast<unsigned>(value) + 1);
-  }
-
-  // The first `count` bits at `bits`, of which whole words of 8 bytes must be readable. Makes room.
+  // The first `count` bits at `bits`, of which whole words of 8 bytes must be readable.
   void append(const std::byte* bits, size_t count);
 
   [[nodiscard]] size_t bits() const { return size_ * 8 + filled_; }
@@ -54,11 +69,12 @@ class BitWriter {
   std::vector<std::byte> bytes_;
   size_t size_ = 0;  // bytes that are complete
   uint64_t pending_ = 0;
-  unsigned filled_ = 0;  // bits in pending_, under 32
+  unsigned filled_ = 0;  // bits in pending_, under 8
 };
 
-// Takes bits from bytes that nobody vouches for. Behind the end every call gives zeros and the
-// reader fails: `ok` is asked once, after a bounded number of calls.
+// Takes bits from bytes that nobody vouches for. A loop that takes many keeps a copy, as of a
+// BitSink. Behind the end every call gives zeros and the reader fails: `ok` is asked once, after a
+// bounded number of calls.
 class BitReader {
  public:
   // The bytes are copied: `buffer` keeps them, and is reused.
@@ -89,6 +105,13 @@ class BitReader {
   void take_all(std::byte* bits, size_t count);
 
   [[nodiscard]] bool ok() const { return at_ <= end_; }
+
+  // For loops of their own: bits `at` to `end` of `data` are left, and behind them are 16 bytes of
+  // zeros. Afterwards `seek` goes to where the loop stopped; behind `end` the reader fails.
+  [[nodiscard]] const std::byte* data() const { return data_; }
+  [[nodiscard]] size_t at() const { return at_; }
+  [[nodiscard]] size_t end() const { return end_; }
+  void seek(size_t at) { at_ = std::min(at, end_ + 1); }
 
   // Whether all bits were taken, but for fewer than 8 that are all 0.
   [[nodiscard]] bool at_end();

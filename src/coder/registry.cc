@@ -27,11 +27,15 @@ std::span<const Coder> coders() { return kCoders; }
 
 CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch) {
   CoderChoice best{&kRawCoder, chunk.value.size()};
-  for (const Coder& coder : kCoders) {
-    if (best.estimate == 0) break;
+  const auto consider = [&](const Coder& coder) {
     const auto estimate = coder.analyze(chunk, scratch);
     if (estimate && *estimate < best.estimate) best = {&coder, *estimate};
-  }
+    return estimate.has_value();
+  };
+  if (consider(kIdenticalCoder)) return best;
+  // Byte planes are for types that the wavelet coder does not know, and for what repeats itself.
+  const bool is_known = consider(kWaveletCoder);
+  if (!is_known || scratch.wavelet.plan.repeats) consider(kPlanesCoder);
   return best;
 }
 

@@ -128,8 +128,10 @@ struct Lookup {
   V32 bound[4];
 };
 
-// One nibble of each lane. kNibbleOrder begins with 0, so the three upper bytes of a lane stay 0.
-HWY_INLINE V32 decode_vector(const Lookup& lookup, V32& states, const uint16_t*& next) {
+// One nibble of each lane, of which only the `active` ones move on. kNibbleOrder begins with 0, so
+// the three upper bytes of a lane stay 0.
+HWY_INLINE V32 decode_vector(const Lookup& lookup, hn::Mask<D32> active, V32& states,
+                             const uint16_t*& next) {
   const D32 d;
   const hn::RebindToSigned<D32> di;
   const V32 slot = hn::And(states, hn::Set(d, (1u << kNibbleSlotBits) - 1));
@@ -144,14 +146,14 @@ HWY_INLINE V32 decode_vector(const Lookup& lookup, V32& states, const uint16_t*&
   const V32 place = hn::ShiftRight<kQuotientShift>(
       hn::Mul(within, hn::TableLookupLanes(lookup.reciprocal, places)));
   const V32 quotient = hn::Sub(hn::ShiftRight<kNibbleSlotBits>(states), place);
-  states = hn::Add(hn::Mul(frequency, quotient), within);
+  const V32 moved = hn::Add(hn::Mul(frequency, quotient), within);
   const V32 ordinal = hn::Add(hn::TableLookupLanes(lookup.first, places), place);
   const hn::Repartition<uint8_t, D32> d8;
   const V32 nibble =
       hn::BitCast(d, hn::TableLookupBytes(hn::BitCast(d8, lookup.order), hn::BitCast(d8, ordinal)));
-  const auto low = hn::Eq(hn::ShiftRight<16>(states), hn::Zero(d));
-  states = take_words(low, states, next);
-  return nibble;
+  const auto low = hn::Eq(hn::ShiftRight<16>(moved), hn::Zero(d));
+  states = hn::IfThenElse(active, take_words(hn::And(low, active), moved, next), states);
+  return hn::IfThenElseZero(active, nibble);
 }
 
 // Sixteen nibbles, a byte each, as one word.
@@ -163,27 +165,38 @@ HWY_INLINE uint64_t pack_nibbles(const uint8_t* nibbles) {
   return hn::GetLane(hn::BitCast(hn::FixedTag<uint64_t, 1>(), bytes));
 }
 
+// The next `active` nibbles, at most kWord of them, from the states behind `states`.
+HWY_INLINE uint64_t decode_word(const Lookup& lookup, size_t active, uint32_t* states,
+                                const uint16_t*& next) {
+  const D32 d;
+  const hn::RebindToSigned<D32> di;
+  const hn::Rebind<uint8_t, D32> d8;
+  uint8_t nibbles[kWord];
+  for (size_t v = 0; v < kWord; v += kVector) {
+    V32 vector = hn::LoadU(d, states + v);
+    const auto lanes = hn::FirstN(d, active > v ? active - v : 0);
+    const auto decoded = hn::BitCast(di, decode_vector(lookup, lanes, vector, next));
+    hn::StoreU(hn::DemoteTo(d8, decoded), d8, nibbles + v);
+    hn::StoreU(vector, d, states + v);
+  }
+  return pack_nibbles(nibbles);
+}
+
 const uint16_t* decode(RansStates& rans, unsigned skew, size_t count, const uint16_t* next,
                        const uint16_t* limit, std::byte* bits) {
-  size_t i = 0;
-  if (rans.lanes >= kWord) {
-    const D32 d;
-    const hn::RebindToSigned<D32> di;
-    const hn::Rebind<uint8_t, D32> d8;
-    const Lookup lookup(kClassTables[skew]);
-    uint8_t nibbles[kWord];
-    for (; i + kWord <= count && next <= limit; i += kWord) {
-      uint32_t* const states = rans.state.data() + i % rans.lanes;
-      for (size_t v = 0; v < kWord; v += kVector) {
-        V32 vector = hn::LoadU(d, states + v);
-        const auto decoded = hn::BitCast(di, decode_vector(lookup, vector, next));
-        hn::StoreU(hn::DemoteTo(d8, decoded), d8, nibbles + v);
-        hn::StoreU(vector, d, states + v);
-      }
-      store(bits + i / 2, pack_nibbles(nibbles));
-    }
+  if (rans.lanes < kWord) {
+    return scalar::decode_nibbles(rans, skew, 0, count, next, limit, bits);
   }
-  return scalar::decode_nibbles(rans, skew, i, count, next, limit, bits);
+  const Lookup lookup(kClassTables[skew]);
+  const size_t mask = rans.lanes - 1;
+  size_t i = 0;
+  for (; i + kWord <= count && next <= limit; i += kWord) {
+    store(bits + i / 2, decode_word(lookup, kWord, rans.state.data() + (i & mask), next));
+  }
+  if (i < count && next <= limit) {
+    store(bits + i / 2, decode_word(lookup, count - i, rans.state.data() + (i & mask), next));
+  }
+  return next;
 }
 
 #else
@@ -224,7 +237,7 @@ uint16_t* encode(RansStates& rans, unsigned skew, const std::byte* bits, size_t 
   const __m512i reciprocals = _mm512_load_si512(table.reciprocal.data());
   while (i > 0) {
     i -= kLanes;
-    uint32_t* const states = rans.state.data() + i % rans.lanes;
+    uint32_t* const states = rans.state.data() + (i & (rans.lanes - 1));
     __m512i state = _mm512_loadu_si512(states);
     const __m512i nibble = load_nibbles(bits + i / 2);
     const __m512i frequency = _mm512_permutexvar_epi32(nibble, frequencies);

@@ -72,7 +72,7 @@ constexpr std::array<NibbleModel, kMostCodedSkew + 1> make_nibble_models() {
 }
 inline constexpr std::array<NibbleModel, kMostCodedSkew + 1> kNibbleModels = make_nibble_models();
 
-inline constexpr unsigned kMostLanes = 64;
+inline constexpr unsigned kMostLanes = 128;
 inline constexpr uint32_t kRansLow = 1u << 16;  // a state before the first nibble; the least state
 
 // One stream: as many states as it has lanes (a power of two), and 16-bit words. Nibble i of each

@@ -42,7 +42,7 @@ inline uint16_t* encode_nibbles(RansStates& rans, unsigned skew, const std::byte
   for (size_t i = end; i-- > begin;) {
     const unsigned nibble = std::to_integer<unsigned>(bits[i / 2]) >> 4 * (i % 2) & 15;
     const uint32_t frequency = slots.frequency[nibble];
-    uint32_t& state = rans.state[i % rans.lanes];
+    uint32_t& state = rans.state[i & (rans.lanes - 1)];
     if (state >> (32 - kNibbleSlotBits) >= frequency) {
       *--words = static_cast<uint16_t>(state);
       state >>= 16;
@@ -71,7 +71,7 @@ inline const uint16_t* decode_nibbles(RansStates& rans, unsigned skew, size_t be
   for (; begin < end; begin += 16) {
     uint64_t word = 0;
     for (size_t i = begin; i < std::min(begin + 16, end) && next <= limit; ++i) {
-      uint32_t& state = rans.state[i % rans.lanes];
+      uint32_t& state = rans.state[i & (rans.lanes - 1)];
       word |= uint64_t{decode_nibble(model, state)} << 4 * (i - begin);
       if (state < kRansLow) state = state << 16 | *next++;
     }

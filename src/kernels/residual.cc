@@ -1,5 +1,7 @@
 #include "kernels/residual.h"
 
+#include <bit>
+
 #include "kernels/residual_scalar.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -19,13 +21,17 @@ struct Vectors {
   static size_t make_differences(const std::byte*, const std::byte*, size_t, std::byte*) {
     return 0;
   }
-  static size_t apply_differences(const std::byte*, const std::byte*, size_t, std::byte*) {
+  static size_t symbols_of_differences(const std::byte*, size_t, uint8_t*) { return 0; }
+  static size_t values_of_symbols(const uint8_t*, const std::byte*&, const std::byte*, size_t,
+                                  std::byte*) {
     return 0;
   }
-  static size_t symbols_of_differences(const std::byte*, size_t, uint8_t*) { return 0; }
-  static size_t differences_of_symbols(const uint8_t*, size_t, std::byte*) { return 0; }
   static size_t contexts_of(const std::byte*, size_t, LeadingBits, uint8_t*) { return 0; }
   static size_t leading_symbols(const std::byte*, const std::byte*, size_t, LeadingBits, uint8_t*) {
+    return 0;
+  }
+  static size_t context_masks_of(const std::byte*, size_t, LeadingBits, const uint8_t*, uint64_t*,
+                                 uint32_t*) {
     return 0;
   }
 };
@@ -72,21 +78,6 @@ struct Vectors {
     return i;
   }
 
-  static size_t apply_differences(const std::byte* differences, const std::byte* prediction,
-                                  size_t count, std::byte* value) {
-    const D d;
-    const size_t lanes = hn::Lanes(d);
-    size_t i = 0;
-    for (; i + lanes <= count; i += lanes) {
-      const V p = load_vector(d, prediction + i * sizeof(T));
-      const V folded = hn::Add(hn::AndNot(sign(), p), load_vector(d, differences + i * sizeof(T)));
-      const V other = spread_sign(folded);
-      const V x = hn::Or(hn::And(hn::Xor(p, other), sign()), hn::Xor(folded, other));
-      store_vector(x, d, value + i * sizeof(T));
-    }
-    return i;
-  }
-
   static size_t symbols_of_differences(const std::byte* differences, size_t count,
                                        uint8_t* symbols) {
     const D d;
@@ -100,15 +91,21 @@ struct Vectors {
     return i;
   }
 
-  static size_t differences_of_symbols(const uint8_t* symbols, size_t count,
-                                       std::byte* differences) {
+  static size_t values_of_symbols(const uint8_t* symbols, const std::byte*& large,
+                                  const std::byte* prediction, size_t count, std::byte* value) {
     const D d;
     const size_t lanes = hn::Lanes(d);
     size_t i = 0;
     for (; i + lanes <= count; i += lanes) {
       const V symbol = load_symbols(symbols + i);
       const V odd = hn::Sub(hn::Zero(d), hn::And(symbol, hn::Set(d, T{1})));
-      store_vector(hn::Xor(half(symbol), odd), d, differences + i * sizeof(T));
+      const V small = hn::Xor(half(symbol), odd);
+      const V difference = take_large(symbols + i, small, large);
+      const V p = load_vector(d, prediction + i * sizeof(T));
+      const V folded = hn::Add(hn::AndNot(sign(), p), difference);
+      const V other = spread_sign(folded);
+      const V x = hn::Or(hn::And(hn::Xor(p, other), sign()), hn::Xor(folded, other));
+      store_vector(x, d, value + i * sizeof(T));
     }
     return i;
   }
@@ -120,6 +117,23 @@ struct Vectors {
     size_t i = 0;
     for (; i + lanes <= count; i += lanes) {
       store_symbols(below_top(load_vector(d, value + i * sizeof(T)), bits), contexts + i);
+    }
+    return i;
+  }
+
+  // Whole blocks only.
+  static size_t context_masks_of(const std::byte* value, size_t count, LeadingBits bits,
+                                 const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
+    const size_t group = bits.most + size_t{1};
+    size_t i = 0;
+    for (; i + 64 <= count; i += 64, masks += group) {
+      uint32_t* const of_class = counts + (classes != nullptr ? classes[i / 64] * group : 0);
+      Block block;
+      block.load(value + i * sizeof(T), bits);
+      for (size_t k = 0; k < group; ++k) {
+        masks[k] = block.equal(static_cast<uint8_t>(k));
+        of_class[k] += static_cast<uint32_t>(std::popcount(masks[k]));
+      }
     }
     return i;
   }
@@ -141,6 +155,106 @@ struct Vectors {
   }
 
  private:
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+  // The contexts of 64 units in one register.
+  struct Block {
+    __m512i contexts;
+
+    HWY_INLINE void load(const std::byte* value, LeadingBits bits) {
+      const auto part = [&](size_t i) {
+        return below_top(load_vector(D(), value + 64 * i), bits).raw;
+      };
+      if constexpr (sizeof(T) == 1) {
+        contexts = part(0);
+      } else if constexpr (sizeof(T) == 2) {
+        contexts = even_bytes(part(0), part(1));
+      } else {
+        contexts = even_bytes(even_halves(part(0), part(1)), even_halves(part(2), part(3)));
+      }
+    }
+
+    HWY_INLINE uint64_t equal(uint8_t context) const {
+      return _mm512_cmpeq_epu8_mask(contexts, _mm512_set1_epi8(static_cast<char>(context)));
+    }
+
+   private:
+    static HWY_INLINE __m512i even_halves(__m512i low, __m512i high) {
+      return hn::ConcatEven(hn::FixedTag<uint16_t, 32>(), hn::Vec512<uint16_t>{high},
+                            hn::Vec512<uint16_t>{low})
+          .raw;
+    }
+    static HWY_INLINE __m512i even_bytes(__m512i low, __m512i high) {
+      return hn::ConcatEven(hn::FixedTag<uint8_t, 64>(), hn::Vec512<uint8_t>{high},
+                            hn::Vec512<uint8_t>{low})
+          .raw;
+    }
+  };
+#else
+  struct Block {
+    uint8_t contexts[64];
+
+    HWY_INLINE void load(const std::byte* value, LeadingBits bits) {
+      contexts_of(value, 64, bits, contexts);
+    }
+
+    HWY_INLINE uint64_t equal(uint8_t context) const {
+      const hn::FixedTag<uint8_t, 16> d;
+      uint64_t mask = 0;
+      for (size_t i = 0; i < 64; i += 16) {
+        uint8_t bytes[8] = {};
+        hn::StoreMaskBits(d, hn::Eq(hn::LoadU(d, contexts + i), hn::Set(d, context)), bytes);
+        mask |= (uint64_t{bytes[0]} | uint64_t{bytes[1]} << 8) << i;
+      }
+      return mask;
+    }
+  };
+#endif
+
+  // Puts large differences in place of the small ones where symbols are large.
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+  static HWY_INLINE V take_large(const uint8_t* symbols, V small, const std::byte*& large) {
+    const V next = load_vector(D(), large);
+    V taken = small;
+    uint64_t mask = 0;
+    if constexpr (sizeof(T) == 1) {
+      mask =
+          _mm512_cmpge_epu8_mask(_mm512_loadu_si512(symbols), _mm512_set1_epi8(kLargeDifference));
+      taken.raw = _mm512_mask_expand_epi8(small.raw, mask, next.raw);
+    } else if constexpr (sizeof(T) == 2) {
+      mask = _mm256_cmpge_epu8_mask(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(symbols)),
+                                    _mm256_set1_epi8(kLargeDifference));
+      taken.raw = _mm512_mask_expand_epi16(small.raw, static_cast<__mmask32>(mask), next.raw);
+    } else {
+      mask = _mm_cmpge_epu8_mask(_mm_loadu_si128(reinterpret_cast<const __m128i*>(symbols)),
+                                 _mm_set1_epi8(kLargeDifference));
+      taken.raw = _mm512_mask_expand_epi32(small.raw, static_cast<__mmask16>(mask), next.raw);
+    }
+    large += sizeof(T) * static_cast<size_t>(std::popcount(mask));
+    return taken;
+  }
+#else
+  static HWY_INLINE V take_large(const uint8_t* symbols, V small, const std::byte*& large) {
+    const D d;
+    const size_t lanes = hn::Lanes(d);
+    const auto is_large = [&](size_t i) { return symbols[i] >= kLargeDifference; };
+    if (!any_large(symbols)) return small;
+    T differences[HWY_MAX_BYTES / sizeof(T)];
+    hn::StoreU(small, d, differences);
+    for (size_t i = 0; i < lanes; ++i) {
+      if (!is_large(i)) continue;
+      differences[i] = load<T>(large);
+      large += sizeof(T);
+    }
+    return hn::LoadU(d, differences);
+  }
+
+  static HWY_INLINE bool any_large(const uint8_t* symbols) {
+    const Bytes8 d8;
+    const auto loaded = hn::LoadU(d8, symbols);
+    return !hn::AllFalse(d8, hn::Eq(hn::Max(loaded, hn::Set(d8, kLargeDifference)), loaded));
+  }
+#endif
+
   static HWY_INLINE V load_symbols(const uint8_t* from) {
     if constexpr (sizeof(T) == 1) {
       return hn::LoadU(Bytes8(), from);
@@ -186,28 +300,31 @@ void make_differences_of(const std::byte* value, const std::byte* prediction, si
 }
 
 template <typename T>
-void apply_differences_of(const std::byte* differences, const std::byte* prediction, size_t count,
-                          std::byte* value) {
-  const size_t done = Vectors<T>::apply_differences(differences, prediction, count, value);
-  scalar::apply_differences<T>(differences, prediction, done, count, value);
-}
-
-template <typename T>
 void symbols_of(const std::byte* differences, size_t count, uint8_t* symbols) {
   const size_t done = Vectors<T>::symbols_of_differences(differences, count, symbols);
   scalar::symbols_of_differences<T>(differences, done, count, symbols);
 }
 
 template <typename T>
-void differences_of(const uint8_t* symbols, size_t count, std::byte* differences) {
-  const size_t done = Vectors<T>::differences_of_symbols(symbols, count, differences);
-  scalar::differences_of_symbols<T>(symbols, done, count, differences);
+size_t values_of(const uint8_t* symbols, const std::byte* large, const std::byte* prediction,
+                 size_t count, std::byte* value) {
+  const std::byte* next = large;
+  const size_t done = Vectors<T>::values_of_symbols(symbols, next, prediction, count, value);
+  next = scalar::values_of_symbols<T>(symbols, next, prediction, done, count, value);
+  return static_cast<size_t>(next - large) / sizeof(T);
 }
 
 template <typename T>
 void contexts_of_units(const std::byte* value, size_t count, LeadingBits bits, uint8_t* contexts) {
   const size_t done = Vectors<T>::contexts_of(value, count, bits, contexts);
   scalar::contexts_of<T>(value, done, count, bits, contexts);
+}
+
+template <typename T>
+void context_masks(const std::byte* value, size_t count, LeadingBits bits, const uint8_t* classes,
+                   uint64_t* masks, uint32_t* counts) {
+  const size_t done = Vectors<T>::context_masks_of(value, count, bits, classes, masks, counts);
+  scalar::context_masks_of<T>(value, done, count, bits, classes, masks, counts);
 }
 
 template <typename T>
@@ -232,23 +349,28 @@ void make(unsigned unit, const std::byte* value, const std::byte* prediction, si
   });
 }
 
-void apply(unsigned unit, const std::byte* differences, const std::byte* prediction, size_t count,
-           std::byte* value) {
-  with_unit(unit, [&](auto type) {
-    apply_differences_of<decltype(type)>(differences, prediction, count, value);
-  });
-}
-
 void to_symbols(unsigned unit, const std::byte* differences, size_t count, uint8_t* symbols) {
   with_unit(unit, [&](auto type) { symbols_of<decltype(type)>(differences, count, symbols); });
 }
 
-void from_symbols(unsigned unit, const uint8_t* symbols, size_t count, std::byte* differences) {
-  with_unit(unit, [&](auto type) { differences_of<decltype(type)>(symbols, count, differences); });
+size_t values(unsigned unit, const uint8_t* symbols, const std::byte* large,
+              const std::byte* prediction, size_t count, std::byte* value) {
+  size_t taken = 0;
+  with_unit(unit, [&](auto type) {
+    taken = values_of<decltype(type)>(symbols, large, prediction, count, value);
+  });
+  return taken;
 }
 
 void contexts(unsigned unit, const std::byte* value, size_t count, LeadingBits bits, uint8_t* out) {
   with_unit(unit, [&](auto type) { contexts_of_units<decltype(type)>(value, count, bits, out); });
+}
+
+void masks_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
+              const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
+  with_unit(unit, [&](auto type) {
+    context_masks<decltype(type)>(value, count, bits, classes, masks, counts);
+  });
 }
 
 void leading(unsigned unit, const std::byte* value, const std::byte* prediction, size_t count,
@@ -266,10 +388,10 @@ HWY_AFTER_NAMESPACE();
 namespace finedelta {
 
 HWY_EXPORT(make);
-HWY_EXPORT(apply);
 HWY_EXPORT(to_symbols);
-HWY_EXPORT(from_symbols);
+HWY_EXPORT(values);
 HWY_EXPORT(contexts);
+HWY_EXPORT(masks_of);
 HWY_EXPORT(leading);
 
 void make_differences(unsigned unit, const std::byte* value, const std::byte* prediction,
@@ -277,24 +399,24 @@ void make_differences(unsigned unit, const std::byte* value, const std::byte* pr
   HWY_DYNAMIC_DISPATCH(make)(unit, value, prediction, count, differences);
 }
 
-void apply_differences(unsigned unit, const std::byte* differences, const std::byte* prediction,
-                       size_t count, std::byte* value) {
-  HWY_DYNAMIC_DISPATCH(apply)(unit, differences, prediction, count, value);
-}
-
 void symbols_of_differences(unsigned unit, const std::byte* differences, size_t count,
                             uint8_t* symbols) {
   HWY_DYNAMIC_DISPATCH(to_symbols)(unit, differences, count, symbols);
 }
 
-void differences_of_symbols(unsigned unit, const uint8_t* symbols, size_t count,
-                            std::byte* differences) {
-  HWY_DYNAMIC_DISPATCH(from_symbols)(unit, symbols, count, differences);
+size_t values_of_symbols(unsigned unit, const uint8_t* symbols, const std::byte* large,
+                         const std::byte* prediction, size_t count, std::byte* value) {
+  return HWY_DYNAMIC_DISPATCH(values)(unit, symbols, large, prediction, count, value);
 }
 
 void contexts_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
                  uint8_t* out) {
   HWY_DYNAMIC_DISPATCH(contexts)(unit, value, count, bits, out);
+}
+
+void context_masks_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
+                      const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
+  HWY_DYNAMIC_DISPATCH(masks_of)(unit, value, count, bits, classes, masks, counts);
 }
 
 void leading_symbols(unsigned unit, const std::byte* value, const std::byte* prediction,

@@ -18,17 +18,17 @@ namespace finedelta {
 // Differences are two's complement, `unit` bytes each.
 void make_differences(unsigned unit, const std::byte* value, const std::byte* prediction,
                       size_t count, std::byte* differences);
-void apply_differences(unsigned unit, const std::byte* differences, const std::byte* prediction,
-                       size_t count, std::byte* value);
 
 // Small differences as symbols: 0, -1, 1, -2, 2, ... become 0, 1, 2, 3, 4, ...; all from 31 on
 // become 31.
 inline constexpr uint8_t kLargeDifference = 31;
 void symbols_of_differences(unsigned unit, const std::byte* differences, size_t count,
                             uint8_t* symbols);
-// The inverse, for symbols of small differences; others give anything.
-void differences_of_symbols(unsigned unit, const uint8_t* symbols, size_t count,
-                            std::byte* differences);
+
+// The values that these symbols make of the prediction. Symbols from 31 on stand for the next of
+// the differences `large`, behind which 64 bytes may be read. Returns how many there were.
+size_t values_of_symbols(unsigned unit, const uint8_t* symbols, const std::byte* large,
+                         const std::byte* prediction, size_t count, std::byte* value);
 
 // How far the leading bits of each magnitude, magnitude >> shift, lie below `top`: at least 0, at
 // most `most`. `shift` is below 8 * unit.
@@ -39,6 +39,12 @@ struct LeadingBits {
 };
 void contexts_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
                  uint8_t* contexts);
+
+// The same as masks, for merge_symbols: bit i of masks[block * group + k] tells whether the context
+// of unit 64 * block + i is k. `bits.most` is group - 1. Adds to counts[classes[block] * group +
+// k], or without classes (null) to counts[k], how many bits are set.
+void context_masks_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
+                      const uint8_t* classes, uint64_t* masks, uint32_t* counts);
 
 // The same of the values, doubled, plus 1 where the sign is not the prediction's (null: where it is
 // set). `most` is at most 127.

@@ -41,15 +41,10 @@ void make_differences(const std::byte* value, const std::byte* prediction, size_
 }
 
 template <typename T>
-void apply_differences(const std::byte* differences, const std::byte* prediction, size_t begin,
-                       size_t count, std::byte* value) {
-  for (size_t i = begin; i < count; ++i) {
-    const T p = load_unit<T>(prediction, i);
-    const T folded = static_cast<T>(magnitude(p) + load_unit<T>(differences, i));
-    const T other = spread_sign(folded);
-    const T sign = static_cast<T>((p ^ other) & kSign<T>);
-    store(value + i * sizeof(T), static_cast<T>(sign | static_cast<T>(folded ^ other)));
-  }
+T apply_difference(T prediction, T difference) {
+  const T folded = static_cast<T>(magnitude(prediction) + difference);
+  const T other = spread_sign(folded);
+  return static_cast<T>(((prediction ^ other) & kSign<T>) | static_cast<T>(folded ^ other));
 }
 
 template <typename T>
@@ -62,14 +57,23 @@ void symbols_of_differences(const std::byte* differences, size_t begin, size_t c
   }
 }
 
+// `large` begins with the first difference at or behind `begin`. Returns where they end.
 template <typename T>
-void differences_of_symbols(const uint8_t* symbols, size_t begin, size_t count,
-                            std::byte* differences) {
+const std::byte* values_of_symbols(const uint8_t* symbols, const std::byte* large,
+                                   const std::byte* prediction, size_t begin, size_t count,
+                                   std::byte* value) {
   for (size_t i = begin; i < count; ++i) {
-    const T half = static_cast<T>(symbols[i] >> 1);
-    store(differences + i * sizeof(T),
-          static_cast<T>((symbols[i] & 1) != 0 ? static_cast<T>(~half) : half));
+    T difference{};
+    if (symbols[i] >= kLargeDifference) {
+      difference = load<T>(large);
+      large += sizeof(T);
+    } else {
+      const T half = static_cast<T>(symbols[i] >> 1);
+      difference = static_cast<T>((symbols[i] & 1) != 0 ? static_cast<T>(~half) : half);
+    }
+    store(value + i * sizeof(T), apply_difference(load_unit<T>(prediction, i), difference));
   }
+  return large;
 }
 
 template <typename T>
@@ -83,6 +87,22 @@ void contexts_of(const std::byte* value, size_t begin, size_t count, LeadingBits
                  uint8_t* contexts) {
   for (size_t i = begin; i < count; ++i) {
     contexts[i] = static_cast<uint8_t>(below_top(load_unit<T>(value, i), bits));
+  }
+}
+
+// Masks of the blocks from `begin` on, which is a multiple of 64.
+template <typename T>
+void context_masks_of(const std::byte* value, size_t begin, size_t count, LeadingBits bits,
+                      const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
+  const size_t group = bits.most + size_t{1};
+  for (; begin < count; begin += 64) {
+    const size_t block = begin / 64;
+    std::fill_n(masks + block * group, group, 0);
+    for (size_t i = begin; i < std::min(begin + 64, count); ++i) {
+      const uint32_t context = below_top(load_unit<T>(value, i), bits);
+      masks[block * group + context] |= uint64_t{1} << (i - begin);
+      ++counts[(classes != nullptr ? classes[block] * group : 0) + context];
+    }
   }
 }
 

@@ -55,6 +55,17 @@ HWY_INLINE uint64_t valid_bits(size_t begin, size_t count) {
   return count - begin >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - begin)) - 1;
 }
 
+#if HWY_TARGET != HWY_SCALAR
+// The streams of all classes that there are.
+void copy_streams(const uint8_t* classes, size_t count, size_t group, const uint8_t* const* stream,
+                  const uint8_t** to) {
+  const size_t blocks = (count + 63) / 64;
+  const size_t most =
+      classes == nullptr || blocks == 0 ? 0 : *std::max_element(classes, classes + blocks);
+  std::copy_n(stream, group * (most + 1), to);
+}
+#endif
+
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
 
 // AVX-512 VBMI2: 64 symbols are compressed or expanded by one instruction. Stores go through a
@@ -89,6 +100,16 @@ size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left,
     if (left != nullptr) append(~goes_right & valid, loaded, left);
   }
   return went_right;
+}
+
+size_t select(const uint8_t* symbols, size_t count, uint8_t least, uint8_t* selected) {
+  const __m512i limit = _mm512_set1_epi8(static_cast<char>(least));
+  uint8_t* next = selected;
+  for (size_t i = 0; i < count; i += 64) {
+    const __m512i loaded = load_symbols(symbols + i);
+    append(_mm512_cmpge_epu8_mask(loaded, limit) & valid_bits(i, count), loaded, next);
+  }
+  return static_cast<size_t>(next - selected);
 }
 
 template <bool kLeft, bool kRight>
@@ -141,43 +162,54 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
   }
 }
 
-void count(const uint8_t* contexts, size_t count, size_t streams, uint32_t* counts) {
-  std::fill_n(counts, streams, 0u);
-  const __m512i last = _mm512_set1_epi8(static_cast<char>(streams - 1));
-  for (size_t i = 0; i < count; i += 64) {
-    const __m512i context = _mm512_min_epu8(load_symbols(contexts + i), last);
-    const uint64_t valid = valid_bits(i, count);
-    for (size_t k = 0; k < streams; ++k) {
-      const __m512i wanted = _mm512_set1_epi8(static_cast<char>(k));
-      const uint64_t here = _mm512_mask_cmpeq_epu8_mask(valid, context, wanted);
-      counts[k] += static_cast<uint32_t>(std::popcount(here));
-    }
-  }
-}
-
-void merge(const uint8_t* contexts, size_t count, size_t streams, const uint8_t* const* stream,
-           uint8_t* symbols) {
-  std::array<const uint8_t*, scalar::kMostStreams> next{};
-  std::copy_n(stream, streams, next.begin());
-  const __m512i last = _mm512_set1_epi8(static_cast<char>(streams - 1));
-  for (size_t i = 0; i < count; i += 64) {
-    const __m512i context = _mm512_min_epu8(load_symbols(contexts + i), last);
-    const uint64_t valid = valid_bits(i, count);
+// The places in the streams are kept in registers where the group's size is known.
+template <size_t kGroup>
+void merge_group(const uint64_t* masks, size_t count, const uint8_t* const* stream,
+                 uint8_t* symbols) {
+  const uint8_t* next[kGroup];
+  std::copy_n(stream, kGroup, next);
+  for (size_t i = 0; i < count; i += 64, masks += kGroup) {
     __m512i merged = _mm512_setzero_si512();
-    for (size_t k = 0; k < streams; ++k) {
-      const __m512i wanted = _mm512_set1_epi8(static_cast<char>(k));
-      const uint64_t here = _mm512_mask_cmpeq_epu8_mask(valid, context, wanted);
-      merged = _mm512_mask_expand_epi8(merged, here, load_symbols(next[k]));
-      next[k] += std::popcount(here);
+    for (size_t k = 0; k < kGroup; ++k) {
+      merged = _mm512_mask_expand_epi8(merged, masks[k], load_symbols(next[k]));
+      next[k] += std::popcount(masks[k]);
     }
     _mm512_storeu_si512(symbols + i, merged);
   }
+}
+
+void merge_classes(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
+                   const uint8_t* const* stream, uint8_t* symbols) {
+  std::array<const uint8_t*, scalar::kMostStreams> next{};
+  copy_streams(classes, count, group, stream, next.data());
+  for (size_t i = 0; i < count; i += 64, masks += group) {
+    const uint8_t** const of_class =
+        next.data() + (classes != nullptr ? classes[i / 64] * group : 0);
+    __m512i merged = _mm512_setzero_si512();
+    for (size_t k = 0; k < group; ++k) {
+      merged = _mm512_mask_expand_epi8(merged, masks[k], load_symbols(of_class[k]));
+      of_class[k] += std::popcount(masks[k]);
+    }
+    _mm512_storeu_si512(symbols + i, merged);
+  }
+}
+
+void merge(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
+           const uint8_t* const* stream, uint8_t* symbols) {
+  if (classes == nullptr && group == 4) return merge_group<4>(masks, count, stream, symbols);
+  if (classes == nullptr && group == 6) return merge_group<6>(masks, count, stream, symbols);
+  if (classes == nullptr && group == 8) return merge_group<8>(masks, count, stream, symbols);
+  merge_classes(masks, classes, count, group, stream, symbols);
 }
 
 #elif HWY_TARGET == HWY_SCALAR
 
 void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
   scalar::mark_symbols(symbols, count, least, bits);
+}
+
+size_t select(const uint8_t* symbols, size_t count, uint8_t least, uint8_t* selected) {
+  return scalar::select_symbols(symbols, count, least, selected);
 }
 
 size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left, uint8_t* right,
@@ -194,13 +226,9 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
   scalar::partition_symbols(contexts, symbols, count, streams, stream);
 }
 
-void count(const uint8_t* contexts, size_t count, size_t streams, uint32_t* counts) {
-  scalar::count_symbols(contexts, count, streams, counts);
-}
-
-void merge(const uint8_t* contexts, size_t count, size_t streams, const uint8_t* const* stream,
-           uint8_t* symbols) {
-  scalar::merge_symbols(contexts, count, streams, stream, symbols);
+void merge(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
+           const uint8_t* const* stream, uint8_t* symbols) {
+  scalar::merge_symbols(masks, classes, count, group, stream, symbols);
 }
 
 #else
@@ -253,6 +281,16 @@ void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) 
   }
 }
 
+size_t select(const uint8_t* symbols, size_t count, uint8_t least, uint8_t* selected) {
+  const V16 limit = hn::Set(D16(), least);
+  uint8_t* next = selected;
+  for (size_t i = 0; i < count; i += 16) {
+    const V16 loaded = hn::LoadU(D16(), symbols + i);
+    append_16(bits_of(hn::Eq(hn::Max(loaded, limit), loaded)) & valid_16(i, count), loaded, next);
+  }
+  return static_cast<size_t>(next - selected);
+}
+
 size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left, uint8_t* right,
              std::byte* bits) {
   mark(symbols, count, split, bits);
@@ -303,48 +341,40 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
   }
 }
 
-void count(const uint8_t* contexts, size_t count, size_t streams, uint32_t* counts) {
-  std::fill_n(counts, streams, 0u);
-  const V16 last = hn::Set(D16(), static_cast<uint8_t>(streams - 1));
-  for (size_t i = 0; i < count; i += 16) {
-    const V16 context = hn::Min(hn::LoadU(D16(), contexts + i), last);
-    const uint32_t valid = valid_16(i, count);
-    for (size_t k = 0; k < streams; ++k) {
-      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(k));
-      counts[k] += static_cast<uint32_t>(std::popcount(bits_of(hn::Eq(context, wanted)) & valid));
-    }
-  }
-}
-
 HWY_INLINE V16 expand(uint32_t mask, const uint8_t*& from) {
   const V16 loaded = hn::ZeroExtendVector(D16(), hn::LoadU(D8(), from));
   from += std::popcount(mask);
   return hn::TableLookupBytesOr0(loaded, load_indices(kShuffles.expand[mask]));
 }
 
-void merge(const uint8_t* contexts, size_t count, size_t streams, const uint8_t* const* stream,
-           uint8_t* symbols) {
+void merge(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
+           const uint8_t* const* stream, uint8_t* symbols) {
   std::array<const uint8_t*, scalar::kMostStreams> next{};
-  std::copy_n(stream, streams, next.begin());
-  const V16 last = hn::Set(D16(), static_cast<uint8_t>(streams - 1));
+  copy_streams(classes, count, group, stream, next.data());
   const D8 d8;
-  for (size_t i = 0; i < count; i += 16) {
-    const V16 context = hn::Min(hn::LoadU(D16(), contexts + i), last);
-    const uint32_t valid = valid_16(i, count);
-    V16 low = hn::Zero(D16());
-    V16 high = hn::Zero(D16());
-    for (size_t k = 0; k < streams; ++k) {
-      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(k));
-      const uint32_t here = bits_of(hn::Eq(context, wanted)) & valid;
-      low = hn::Or(low, expand(here & 255, next[k]));
-      high = hn::Or(high, expand(here >> 8, next[k]));
+  for (size_t i = 0; i < count; i += 8) {
+    const uint64_t* const of_block = masks + i / 64 * group;
+    const uint8_t** const of_class =
+        next.data() + (classes != nullptr ? classes[i / 64] * group : 0);
+    V16 merged = hn::Zero(D16());
+    for (size_t k = 0; k < group; ++k) {
+      const auto mask = static_cast<uint32_t>(of_block[k] >> i % 64 & 255);
+      merged = hn::Or(merged, expand(mask, of_class[k]));
     }
-    hn::StoreU(hn::LowerHalf(d8, low), d8, symbols + i);
-    hn::StoreU(hn::LowerHalf(d8, high), d8, symbols + i + 8);
+    hn::StoreU(hn::LowerHalf(d8, merged), d8, symbols + i);
   }
 }
 
 #endif
+
+// Compiled for each target: the others have an instruction that counts bits.
+size_t ones(const std::byte* bits, size_t count) {
+  size_t set = 0;
+  for (size_t i = 0; i < count; i += 64) {
+    set += static_cast<size_t>(std::popcount(load<uint64_t>(bits + i / 8)));
+  }
+  return set;
+}
 
 }  // namespace
 }  // namespace finedelta::HWY_NAMESPACE
@@ -353,15 +383,24 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace finedelta {
 
+HWY_EXPORT(ones);
 HWY_EXPORT(mark);
+HWY_EXPORT(select);
 HWY_EXPORT(split);
 HWY_EXPORT(join);
 HWY_EXPORT(partition);
-HWY_EXPORT(count);
 HWY_EXPORT(merge);
+
+size_t count_bits(const std::byte* bits, size_t count) {
+  return HWY_DYNAMIC_DISPATCH(ones)(bits, count);
+}
 
 void mark_symbols(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
   HWY_DYNAMIC_DISPATCH(mark)(symbols, count, least, bits);
+}
+
+size_t select_symbols(const uint8_t* symbols, size_t count, uint8_t least, uint8_t* selected) {
+  return HWY_DYNAMIC_DISPATCH(select)(symbols, count, least, selected);
 }
 
 size_t split_symbols(const uint8_t* symbols, size_t count, uint8_t split_at, uint8_t* left,
@@ -379,13 +418,9 @@ void partition_symbols(const uint8_t* contexts, const uint8_t* symbols, size_t c
   HWY_DYNAMIC_DISPATCH(partition)(contexts, symbols, count, streams, stream);
 }
 
-void count_symbols(const uint8_t* contexts, size_t size, size_t streams, uint32_t* counts) {
-  HWY_DYNAMIC_DISPATCH(count)(contexts, size, streams, counts);
-}
-
-void merge_symbols(const uint8_t* contexts, size_t count, size_t streams,
+void merge_symbols(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
                    const uint8_t* const* stream, uint8_t* symbols) {
-  HWY_DYNAMIC_DISPATCH(merge)(contexts, count, streams, stream, symbols);
+  HWY_DYNAMIC_DISPATCH(merge)(masks, classes, count, group, stream, symbols);
 }
 
 }  // namespace finedelta

@@ -33,12 +33,18 @@ void join_symbols(const std::byte* bits, size_t count, Branch left, Branch right
 void partition_symbols(const uint8_t* contexts, const uint8_t* symbols, size_t count,
                        size_t streams, uint8_t* const* stream);
 
-// The inverse.
-void merge_symbols(const uint8_t* contexts, size_t count, size_t streams,
+// The inverse, for contexts as masks: of each block of 64 symbols, bit i of masks[block * group +
+// k] tells whether symbol i comes from the stream k behind the first one of its class. Stream
+// classes[block] * group is that first one; without classes (null) it is stream 0.
+void merge_symbols(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
                    const uint8_t* const* stream, uint8_t* symbols);
 
-// How many symbols belong to each stream, by the same rule.
-void count_symbols(const uint8_t* contexts, size_t count, size_t streams, uint32_t* counts);
+// How many of the first `count` bits are set; those behind them, in the same word of 8 bytes, are
+// 0.
+size_t count_bits(const std::byte* bits, size_t count);
+
+// Appends the symbols that are at least `least` to `selected`, in order; returns how many.
+size_t select_symbols(const uint8_t* symbols, size_t count, uint8_t least, uint8_t* selected);
 
 // Bit i of `bits` tells whether symbol i is at least `least`, as in split_symbols.
 void mark_symbols(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits);

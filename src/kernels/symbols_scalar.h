@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "base/bytes.h"
 #include "kernels/symbols.h"
@@ -20,6 +21,24 @@ inline void mark_symbols(const uint8_t* symbols, size_t count, uint8_t least, st
     }
     store(bits + begin / 8, word);
   }
+}
+
+inline size_t count_bits(const std::byte* bits, size_t count) {
+  size_t set = 0;
+  for (size_t i = 0; i < count; i += 64) {
+    set += static_cast<size_t>(std::popcount(load<uint64_t>(bits + i / 8)));
+  }
+  return set;
+}
+
+inline size_t select_symbols(const uint8_t* symbols, size_t count, uint8_t least,
+                             uint8_t* selected) {
+  size_t taken = 0;
+  for (size_t i = 0; i < count; ++i) {
+    selected[taken] = symbols[i];
+    taken += symbols[i] >= least ? 1 : 0;
+  }
+  return taken;
 }
 
 inline size_t split_symbols(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left,
@@ -53,17 +72,18 @@ inline void partition_symbols(const uint8_t* contexts, const uint8_t* symbols, s
   }
 }
 
-inline void count_symbols(const uint8_t* contexts, size_t count, size_t streams, uint32_t* counts) {
-  std::fill_n(counts, streams, 0u);
-  for (size_t i = 0; i < count; ++i) ++counts[std::min<size_t>(contexts[i], streams - 1)];
-}
-
-inline void merge_symbols(const uint8_t* contexts, size_t count, size_t streams,
+inline void merge_symbols(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
                           const uint8_t* const* stream, uint8_t* symbols) {
   std::array<const uint8_t*, kMostStreams> next{};
-  std::copy_n(stream, streams, next.begin());
+  const size_t most_class =
+      classes == nullptr ? 0 : *std::max_element(classes, classes + (count + 63) / 64);
+  std::copy_n(stream, group * (most_class + 1), next.begin());
   for (size_t i = 0; i < count; ++i) {
-    symbols[i] = *next[std::min<size_t>(contexts[i], streams - 1)]++;
+    const size_t block = i / 64;
+    const size_t first = classes == nullptr ? 0 : classes[block] * group;
+    for (size_t k = 0; k < group; ++k) {
+      if ((masks[block * group + k] >> i % 64 & 1) != 0) symbols[i] = *next[first + k]++;
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 #ifndef FINEDELTA_NUMERIC_FLOAT_LAYOUT_H_
 #define FINEDELTA_NUMERIC_FLOAT_LAYOUT_H_
 
+#include <cstdint>
 #include <optional>
 
 #include "numeric/dtype.h"
@@ -32,6 +33,14 @@ struct FloatLayout {
     default:
       return std::nullopt;
   }
+}
+
+// Calls `call` with a value of the unsigned type of a float's bits.
+template <typename Call>
+auto with_bits(FloatLayout layout, Call call) {
+  if (layout.bits == 8) return call(uint8_t{});
+  if (layout.bits == 16) return call(uint16_t{});
+  return call(uint32_t{});
 }
 
 }  // namespace finedelta

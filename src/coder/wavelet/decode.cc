@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include "base/error.h"
 #include "coder/wavelet/header.h"
@@ -83,10 +82,7 @@ class StreamDecoder {
     const size_t mark = arena_.mark();
     auto* const bits = reinterpret_cast<std::byte*>(arena_.take_bits(count));
     if (bits == nullptr || !take_bits(node, count, bits)) return false;
-    size_t rights = 0;
-    for (size_t i = 0; i < count; i += 64) {
-      rights += static_cast<size_t>(std::popcount(load<uint64_t>(bits + i / 8)));
-    }
+    size_t rights = count_bits(bits, count);
     if (node.flipped) rights = count - rights;
     Branch left;
     Branch right;
@@ -130,11 +126,15 @@ class StreamDecoder {
   // The zeros before each one, and before the end.
   bool take_gaps(unsigned rice, size_t count, std::byte* bits) {
     std::fill_n(bits, (count + 63) / 64 * 8, std::byte{0});
-    for (uint64_t place = 0;; ++place) {
-      place += (bits_.take_unary() << rice) + bits_.take(rice);
-      if (place >= count) return place == count && bits_.ok();
+    BitReader reader = bits_;
+    uint64_t place = 0;
+    for (;; ++place) {
+      place += (reader.take_unary() << rice) + reader.take(rice);
+      if (place >= count) break;
       bits[place / 8] |= std::byte{1} << place % 8;
     }
+    bits_ = reader;
+    return place == count && reader.ok();
   }
 
   BitReader& bits_;
@@ -143,48 +143,87 @@ class StreamDecoder {
   const Tree* tree_ = nullptr;
 };
 
-// The context of each unit, and how many units each context has.
-std::array<uint32_t, wavelet::kMostContexts> find_contexts(const wavelet::Model& model,
-                                                           FloatLayout layout, Bytes prediction,
-                                                           size_t units, Scratch& scratch) {
-  std::array<uint32_t, wavelet::kMostContexts> counts{};
-  counts[0] = static_cast<uint32_t>(units);
-  if (model.contexts == 1) return counts;
-  scratch.contexts.resize(units + kSymbolSlack);
-  contexts_of(layout.bits / 8, prediction.data(), units, model.context_leading(layout),
-              scratch.contexts.data());
-  count_symbols(scratch.contexts.data(), units, model.contexts, counts.data());
-  return counts;
-}
+// Puts the symbols of a chunk together.
+class SymbolDecoder {
+ public:
+  SymbolDecoder(const wavelet::Model& model, FloatLayout layout, size_t units, BitReader& bits,
+                CodedBits& coded, Scratch& scratch)
+      : model_(model),
+        layout_(layout),
+        units_(units),
+        bits_(bits),
+        scratch_(scratch),
+        streams_(bits, coded, scratch.arena) {}
 
-// All symbols of the chunk in scratch.symbols; false where they can't be had.
-bool decode_symbols(const wavelet::Model& model, FloatLayout layout, Bytes prediction, size_t units,
-                    BitReader& bits, CodedBits& coded, Scratch& scratch) {
-  const auto counts = find_contexts(model, layout, prediction, units, scratch);
-  const unsigned symbols = symbol_count(model.kind, layout);
-  scratch.symbols.resize(units + kSymbolSlack);
-  scratch.streams.resize(units + wavelet::kMostContexts * kSymbolSlack);
-  scratch.arena.reset(wavelet::arena_bytes(units));
-  StreamDecoder decoder(bits, coded, scratch.arena);
-  std::array<const uint8_t*, wavelet::kMostContexts> streams{};
-  uint8_t* stream = model.contexts > 1 ? scratch.streams.data() : scratch.symbols.data();
-  Table table;
-  Tree tree;
-  for (unsigned k = 0; k < model.contexts; ++k) {
-    streams[k] = stream;
-    if (counts[k] == 0) continue;
-    if (!wavelet::read_table(bits, model.precision, counts[k], table) || table.size > symbols)
+  // Leaves them in scratch.symbols; false where they can't be had.
+  bool decode(Bytes prediction) {
+    scratch_.symbols.resize(units_ + kSymbolSlack);
+    scratch_.arena.reset(wavelet::arena_bytes(units_));
+    const unsigned symbols = symbol_count(model_.kind, layout_);
+    if (model_.streams() == 1) return decode_stream(symbols, units_, scratch_.symbols.data());
+    if (model_.class_log2 > 0 && !decode_classes()) return false;
+    const auto counts = sort_units(prediction);
+    scratch_.streams.resize(units_ + wavelet::kMostStreams * kSymbolSlack);
+    std::array<const uint8_t*, wavelet::kMostStreams> streams{};
+    uint8_t* next = scratch_.streams.data();
+    for (unsigned k = 0; k < model_.streams(); ++k) {
+      streams[k] = next;
+      if (!decode_stream(symbols, counts[k], next)) return false;
+      next += counts[k] + kSymbolSlack;
+    }
+    merge_symbols(scratch_.masks.data(), classes(), units_, model_.contexts, streams.data(),
+                  scratch_.symbols.data());
+    return true;
+  }
+
+ private:
+  [[nodiscard]] const uint8_t* classes() const {
+    return model_.class_log2 > 0 ? scratch_.classes.data() : nullptr;
+  }
+
+  bool decode_classes() {
+    const size_t blocks = wavelet::block_count(units_);
+    scratch_.classes.resize(blocks + kSymbolSlack);
+    return decode_stream(model_.classes(), blocks, scratch_.classes.data());
+  }
+
+  // `symbols` are allowed, and `count` wanted.
+  bool decode_stream(unsigned symbols, size_t count, uint8_t* to) {
+    if (count == 0) return true;
+    if (!wavelet::read_table(bits_, model_.precision, static_cast<uint32_t>(count), table_)) {
       return false;
-    wavelet::build_tree(table, tree);
-    if (!decoder.decode(tree, counts[k], stream)) return false;
-    stream += counts[k] + kSymbolSlack;
+    }
+    if (table_.size > symbols) return false;
+    wavelet::build_tree(table_, tree_);
+    return streams_.decode(tree_, count, to);
   }
-  if (model.contexts > 1) {
-    merge_symbols(scratch.contexts.data(), units, model.contexts, streams.data(),
-                  scratch.symbols.data());
+
+  // The masks of all blocks, and how many units each stream has.
+  std::array<uint32_t, wavelet::kMostStreams> sort_units(Bytes prediction) {
+    std::array<uint32_t, wavelet::kMostStreams> counts{};
+    scratch_.masks.resize(wavelet::block_count(units_) * model_.contexts);
+    if (model_.contexts > 1) {
+      context_masks_of(layout_.bits / 8, prediction.data(), units_, model_.context_leading(layout_),
+                       classes(), scratch_.masks.data(), counts.data());
+      return counts;
+    }
+    for (size_t block = 0; block < scratch_.masks.size(); ++block) {
+      const size_t size = std::min(wavelet::kBlockUnits, units_ - block * wavelet::kBlockUnits);
+      scratch_.masks[block] = ~uint64_t{0} >> (wavelet::kBlockUnits - size);
+      counts[scratch_.classes[block]] += static_cast<uint32_t>(size);
+    }
+    return counts;
   }
-  return true;
-}
+
+  const wavelet::Model& model_;
+  const FloatLayout layout_;
+  const size_t units_;
+  BitReader& bits_;
+  Scratch& scratch_;
+  StreamDecoder streams_;
+  Table table_;
+  Tree tree_;
+};
 
 std::unexpected<Error> damaged(std::string_view why) {
   return fail(ErrorCode::kDamaged, "a wavelet chunk can't be read: {}", why);
@@ -207,7 +246,8 @@ Status decode_wavelet(Bytes stored, DType dtype, Bytes prediction, MutableBytes 
   if (!in.ok()) return damaged(in.why());
   BitReader bits(bit_bytes, scratch.bytes);
   const size_t units = value.size() / (layout->bits / 8);
-  if (!decode_symbols(header.model, *layout, prediction, units, bits, coded, scratch) ||
+  SymbolDecoder symbols(header.model, *layout, units, bits, coded, scratch);
+  if (!symbols.decode(prediction) ||
       !apply_symbols(header.model, *layout, scratch.symbols.data(), prediction, bits, value) ||
       !bits.at_end() || !coded.at_end()) {
     return damaged("its bits do not make symbols");

@@ -47,8 +47,8 @@ class CodedBits {
   // Each lane costs two bytes: so many that this is no more than about half a percent.
   [[nodiscard]] unsigned lanes() const {
     if (nibbles_ == 0) return 0;
-    return static_cast<unsigned>(
-        std::bit_floor(std::clamp<size_t>(nibbles_ / 1024, 1, kMostLanes)));
+    const auto lanes = static_cast<unsigned>(std::min<size_t>(nibbles_ / 768, kMostLanes));
+    return lanes < 4 ? 1 : std::bit_floor(lanes);
   }
 
   // Appends states and words.
@@ -93,12 +93,12 @@ void invert(std::byte* bits, size_t count) {
 
 // The zeros before each one, and before the end.
 void write_gaps(const std::byte* bits, size_t count, size_t ones, unsigned rice, BitWriter& out) {
-  out.make_room((count >> rice) + (ones + 1) * (2 + rice));
+  BitSink sink = out.sink((count >> rice) + (ones + 1) * (2 + rice));
   size_t next = 0;
   const auto put = [&](size_t place) {
     const size_t gap = place - next;
-    out.put_unary(gap >> rice);
-    out.put(gap & ((size_t{1} << rice) - 1), rice);
+    sink.put_unary(gap >> rice);
+    sink.put(gap & ((size_t{1} << rice) - 1), rice);
     next = place + 1;
   };
   for (size_t i = 0; i < count; i += 64) {
@@ -107,6 +107,7 @@ void write_gaps(const std::byte* bits, size_t count, size_t ones, unsigned rice,
     }
   }
   put(count);
+  out.give_back(sink);
 }
 
 // Takes the symbols of one context apart, node by node.
@@ -201,8 +202,8 @@ class ChunkEncoder {
     ByteWriter header;
     wavelet::write_header({.model = model_, .lanes = coded_.lanes(), .bit_bytes = bits.size()},
                           header);
-    header.bytes(bits);
     stored.insert(stored.end(), header.view().begin(), header.view().end());
+    stored.insert(stored.end(), bits.begin(), bits.end());
     coded_.write(stored);
     return true;
   }
@@ -226,7 +227,7 @@ class ChunkEncoder {
     }
     histogram_.count(contexts, scratch_.symbols.data(), units);
     model_.precision = wavelet::best_precision(units);
-    model_.contexts = static_cast<uint8_t>(histogram_.enough_contexts());
+    model_.contexts = static_cast<uint8_t>(histogram_.enough_contexts().contexts);
     histogram_.merge(model_.contexts);
     if (model_.contexts == 1) model_.context_bits = 0;
   }

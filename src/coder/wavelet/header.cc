@@ -26,10 +26,12 @@ uint32_t read_top(ByteReader& in, FloatLayout layout, unsigned mantissa_bits) {
 
 void write_header(const Header& header, ByteWriter& out) {
   const Model& model = header.model;
-  const auto lanes_code = static_cast<unsigned>(std::bit_width(header.lanes));
+  const auto width = static_cast<unsigned>(std::bit_width(header.lanes));
+  const unsigned lanes_code = width > 1 ? width - 1 : width;
   out.u8(static_cast<uint8_t>(static_cast<unsigned>(model.kind) | (model.precision - 1u) << 1 |
                               unsigned{model.symbol_bits} << 3 | lanes_code << 5));
-  out.u8(static_cast<uint8_t>((model.contexts - 1u) | unsigned{model.context_bits} << 4));
+  out.u8(static_cast<uint8_t>((model.streams() - 1) | unsigned{model.context_bits} << 4 |
+                              unsigned{model.class_log2} << 6));
   if (model.contexts > 1) out.varint(model.context_top);
   if (model.kind == SymbolKind::kLeading) out.varint(model.symbol_top);
   out.varint(header.bit_bytes);
@@ -43,9 +45,15 @@ Header read_header(ByteReader& in, FloatLayout layout) {
   model.kind = static_cast<SymbolKind>(first & 1);
   model.precision = static_cast<uint8_t>((first >> 1 & 3) + 1);
   model.symbol_bits = static_cast<uint8_t>(first >> 3 & 3);
-  header.lanes = (1u << (first >> 5)) >> 1;
-  model.contexts = static_cast<uint8_t>((second & 15) + 1);
-  model.context_bits = static_cast<uint8_t>(second >> 4);
+  header.lanes = first >> 5 > 1 ? 1u << (first >> 5) : first >> 5;
+  model.context_bits = static_cast<uint8_t>(second >> 4 & 3);
+  model.class_log2 = static_cast<uint8_t>(second >> 6);
+  const unsigned streams = (second & 15) + 1;
+  model.contexts = static_cast<uint8_t>(streams >> model.class_log2);
+  if (model.class_log2 > kMostClassLog2 || model.streams() != streams) {
+    in.reject("its classes are of no known kind");
+    model.contexts = 1;
+  }
   if (model.precision > 3) in.reject("its tables are too precise");
   if (model.kind == SymbolKind::kDifference && model.symbol_bits != 0) {
     in.reject("its symbols are of no known kind");

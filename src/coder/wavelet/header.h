@@ -9,7 +9,7 @@ namespace finedelta::wavelet {
 
 struct Header {
   Model model;
-  unsigned lanes = 0;      // of rANS: 0, or a power of two up to 64
+  unsigned lanes = 0;      // of rANS: 0, 1, or a power of two from 4 to 128
   uint64_t bit_bytes = 0;  // length of the bits behind the header
 };
 

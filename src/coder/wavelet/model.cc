@@ -3,41 +3,18 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/large_differences.h"
 #include "kernels/symbols.h"
 
 namespace finedelta::wavelet {
 
 namespace {
 
-// A large difference has absolute value a >= 16 of bit width k + 1: its symbol tells k, the next
-// lower bit and the sign; the k - 1 bits below are written apart.
-constexpr unsigned kLeastLargeWidth = 4;
-
 unsigned large_symbol(uint32_t absolute, bool negative) {
   const auto k = static_cast<unsigned>(std::bit_width(absolute)) - 1;
-  return kLargeDifference + 4 * (k - kLeastLargeWidth) + 2 * (absolute >> (k - 1) & 1) +
-         (negative ? 1 : 0);
+  return kLargeDifference + 4 * (k - kLeastLargeLog2) + 2 * (absolute >> (k - 1) & 1) +
+         static_cast<unsigned>(negative);
 }
-
-struct LargeDifference {
-  unsigned rest = 0;      // bits written apart
-  uint32_t absolute = 0;  // with those bits 0
-  bool negative = false;
-};
-
-constexpr std::array<LargeDifference, 256> make_large_differences() {
-  std::array<LargeDifference, 256> out{};
-  for (unsigned symbol = kLargeDifference; symbol < 256; ++symbol) {
-    const unsigned number = symbol - kLargeDifference;
-    const unsigned k = number / 4 + kLeastLargeWidth;
-    if (k > 31) break;
-    out[symbol].rest = k - 1;
-    out[symbol].absolute = (2 + (number / 2 & 1)) << (k - 1);
-    out[symbol].negative = number % 2 != 0;
-  }
-  return out;
-}
-constexpr std::array<LargeDifference, 256> kLargeDifferences = make_large_differences();
 
 // Calls `visit(place)` for each bit that is set, in order.
 template <typename Visit>
@@ -51,26 +28,18 @@ void for_each_mark(const std::byte* marks, size_t count, Visit visit) {
 
 template <typename T>
 void name_large_differences(const std::byte* differences, const std::byte* marks, size_t count,
-                            uint8_t* symbols, BitWriter& rest) {
+                            uint8_t* symbols, BitWriter& out) {
   using Signed = std::make_signed_t<T>;
+  BitSink rest = out.sink(count * 8 * sizeof(T));
   for_each_mark(marks, count, [&](size_t i) {
     const int64_t difference = load<Signed>(differences + i * sizeof(T));
     const auto absolute = static_cast<uint32_t>(difference < 0 ? -difference : difference);
     const unsigned symbol = large_symbol(absolute, difference < 0);
     symbols[i] = static_cast<uint8_t>(symbol);
-    const unsigned bits = kLargeDifferences[symbol].rest;
+    const auto bits = static_cast<unsigned>(std::bit_width(absolute)) - 2;
     rest.put(absolute & ((uint64_t{1} << bits) - 1), bits);
   });
-}
-
-template <typename T>
-void complete_large_differences(const uint8_t* symbols, const std::byte* marks, size_t count,
-                                BitReader& rest, std::byte* differences) {
-  for_each_mark(marks, count, [&](size_t i) {
-    const LargeDifference& large = kLargeDifferences[symbols[i]];
-    const uint32_t absolute = large.absolute | static_cast<uint32_t>(rest.take(large.rest));
-    store(differences + i * sizeof(T), static_cast<T>(large.negative ? 0 - absolute : absolute));
-  });
+  out.give_back(rest);
 }
 
 // So many units at a time, whose intermediate results stay in the first-level cache.
@@ -81,7 +50,6 @@ void make_difference_symbols(Bytes value, Bytes prediction, uint8_t* symbols, Bi
   const size_t count = value.size() / sizeof(T);
   std::byte differences[kBlock * sizeof(T)];
   std::byte marks[kBlock / 8];
-  rest.make_room(count * 8 * sizeof(T));
   for (size_t begin = 0; begin < count; begin += kBlock) {
     const size_t size = std::min(kBlock, count - begin);
     const size_t offset = begin * sizeof(T);
@@ -97,17 +65,18 @@ template <typename T>
 bool apply_difference_symbols(const uint8_t* symbols, Bytes prediction, BitReader& rest,
                               MutableBytes value) {
   const size_t count = value.size() / sizeof(T);
-  std::byte differences[kBlock * sizeof(T)];
-  std::byte marks[kBlock / 8];
+  uint8_t large[kBlock + kSymbolSlack];
+  std::byte differences[kBlock * sizeof(T) + 64];
+  size_t at = rest.at();
   for (size_t begin = 0; begin < count; begin += kBlock) {
     const size_t size = std::min(kBlock, count - begin);
     const size_t offset = begin * sizeof(T);
-    differences_of_symbols(sizeof(T), symbols + begin, size, differences);
-    mark_symbols(symbols + begin, size, kLargeDifference, marks);
-    complete_large_differences<T>(symbols + begin, marks, size, rest, differences);
-    apply_differences(sizeof(T), differences, prediction.data() + offset, size,
+    const size_t many = select_symbols(symbols + begin, size, kLargeDifference, large);
+    at = read_large_differences(sizeof(T), large, many, rest.data(), at, rest.end(), differences);
+    values_of_symbols(sizeof(T), symbols + begin, differences, prediction.data() + offset, size,
                       value.data() + offset);
   }
+  rest.seek(at);
   return true;
 }
 
@@ -115,19 +84,21 @@ bool apply_difference_symbols(const uint8_t* symbols, Bytes prediction, BitReade
 // magnitude where it is far below the top.
 template <typename T>
 void write_trailing_bits(const Model& model, FloatLayout layout, Bytes value,
-                         const uint8_t* symbols, BitWriter& rest) {
+                         const uint8_t* symbols, BitWriter& out) {
   const size_t count = value.size() / sizeof(T);
   const unsigned trailing = layout.mantissa - model.symbol_bits;
-  rest.make_room(count * 8 * sizeof(T));
+  BitSink rest = out.sink(count * 8 * sizeof(T));
   for (size_t i = 0; i < count; ++i) {
     const unsigned bits = symbols[i] / 2 < kFarBelow ? trailing : layout.bits - 1;
     rest.put(load<T>(value.data() + i * sizeof(T)) & ((uint64_t{1} << bits) - 1), bits);
   }
+  out.give_back(rest);
 }
 
 template <typename T>
 bool apply_leading_symbols(const Model& model, FloatLayout layout, const uint8_t* symbols,
-                           Bytes prediction, BitReader& rest, MutableBytes value) {
+                           Bytes prediction, BitReader& in, MutableBytes value) {
+  BitReader rest = in;
   const size_t count = value.size() / sizeof(T);
   const unsigned trailing = layout.mantissa - model.symbol_bits;
   const unsigned sign_place = layout.bits - 1;
@@ -145,22 +116,15 @@ bool apply_leading_symbols(const Model& model, FloatLayout layout, const uint8_t
     if (!prediction.empty()) sign ^= load<T>(prediction.data() + i * sizeof(T)) >> sign_place;
     store(value.data() + i * sizeof(T), static_cast<T>(magnitude | sign << sign_place));
   }
+  in = rest;
   return fits;
-}
-
-// Calls `call` with a value of the unsigned type of a float's bits.
-template <typename Call>
-auto with_bits(FloatLayout layout, Call call) {
-  if (layout.bits == 8) return call(uint8_t{});
-  if (layout.bits == 16) return call(uint16_t{});
-  return call(uint32_t{});
 }
 
 }  // namespace
 
 unsigned symbol_count(SymbolKind kind, FloatLayout layout) {
   if (kind == SymbolKind::kLeading) return 2 * kFarBelow + 2;
-  return kLargeDifference + 4 * (layout.bits - kLeastLargeWidth);
+  return kLargeDifference + 4 * (layout.bits - kLeastLargeLog2);
 }
 
 void make_symbols(const Model& model, FloatLayout layout, Bytes value, Bytes prediction,

@@ -22,6 +22,9 @@ constexpr uint64_t kBitsOfTable = 10;
 // Contexts that save less than this part are not worth their time.
 constexpr uint64_t kWorthwhile = 512;
 
+// A sample of which more than this part repeats is given to other coders too.
+constexpr size_t kRepeatedPart = 4;
+
 // Of so many predictions at most one has leading bits above those of context 0.
 constexpr size_t kRareTop = 128;
 
@@ -51,18 +54,19 @@ Sample take_sample(Bytes value, Bytes prediction, size_t unit, std::vector<std::
   return {both.first(kSampleUnits * unit), both.subspan(kSampleUnits * unit)};
 }
 
-uint32_t leading_bits(Bytes values, size_t i, FloatLayout layout, unsigned shift) {
-  const size_t unit = layout.bits / 8;
-  uint32_t bits = 0;
-  std::memcpy(&bits, values.data() + i * unit, unit);
-  return (bits & ((1u << (layout.bits - 1)) - 1)) >> shift;
+template <typename T>
+uint32_t magnitude(Bytes values, size_t i) {
+  constexpr T kMask = static_cast<T>(T(~T{0}) >> 1);
+  return load<T>(values.data() + i * sizeof(T)) & kMask;
 }
 
 // The leading bits that only few predictions are above of.
 uint32_t find_context_top(FloatLayout layout, unsigned shift, Bytes prediction) {
   const size_t units = prediction.size() / (layout.bits / 8);
   std::vector<uint32_t> counts(size_t{1} << (layout.bits - 1 - shift));
-  for (size_t i = 0; i < units; ++i) ++counts[leading_bits(prediction, i, layout, shift)];
+  with_bits(layout, [&](auto bits) {
+    for (size_t i = 0; i < units; ++i) ++counts[magnitude<decltype(bits)>(prediction, i) >> shift];
+  });
   size_t above = 0;
   auto top = static_cast<uint32_t>(counts.size() - 1);
   while (top > 0 && (above += counts[top]) <= units / kRareTop) --top;
@@ -84,6 +88,16 @@ Model model_of(SymbolKind kind, FloatLayout layout, const Sample& sample) {
   return model;
 }
 
+// Whether many words of 8 symbols are what the word before them is: a cheap sign of repetition.
+bool repeats_itself(const uint8_t* symbols, size_t units) {
+  const auto* const bytes = reinterpret_cast<const std::byte*>(symbols);
+  size_t equal = 0;
+  for (size_t i = 8; i + 8 <= units; i += 8) {
+    equal += load<uint64_t>(bytes + i) == load<uint64_t>(bytes + i - 8) ? 1 : 0;
+  }
+  return units < 64 || equal > units / 8 / kRepeatedPart;
+}
+
 // What the sample costs with this model, scaled to `units`, in bytes.
 uint64_t estimate(const Model& model, FloatLayout layout, const Sample& sample, size_t units,
                   Scratch& scratch) {
@@ -102,38 +116,53 @@ uint64_t estimate(const Model& model, FloatLayout layout, const Sample& sample, 
   }
   Histogram histogram;
   histogram.count(contexts, scratch.symbols.data(), taken);
-  const Histogram::Cost cost = histogram.cost(histogram.enough_contexts());
+  const Histogram::Cost cost = histogram.enough_contexts().cost;
   const uint64_t symbols = (cost.symbols >> kLog2Fraction) + scratch.rest.bits();
   constexpr uint64_t kHeader = 8;
   return kHeader + ((cost.tables >> kLog2Fraction) + symbols * units / taken) / 8;
-}
-
-// n log2 n of the sum, less c log2 c of each: the entropy of all.
-uint64_t entropy(const Histogram::Row& row, uint64_t total, unsigned& different) {
-  uint64_t bits = total * log2_fixed(static_cast<uint32_t>(total));
-  for (const uint32_t count : row) {
-    if (count == 0) continue;
-    bits -= uint64_t{count} * log2_fixed(count);
-    ++different;
-  }
-  return bits;
 }
 
 void add_row(const Histogram::Row& from, Histogram::Row& to) {
   for (unsigned i = 0; i < kMostSymbols; ++i) to[i] += from[i];
 }
 
+// The entropy is n log2 n of the sum, less c log2 c of each count.
+Histogram::Cost cost_of(const Histogram::Row& row) {
+  Histogram::Cost cost;
+  uint64_t total = 0;
+  uint64_t different = 0;
+  uint64_t sum = 0;
+  for (const uint32_t count : row) {
+    if (count == 0) continue;
+    total += count;
+    sum += uint64_t{count} * log2_fixed(count);
+    ++different;
+  }
+  if (total == 0) return cost;
+  cost.symbols = total * log2_fixed(static_cast<uint32_t>(total)) - sum;
+  cost.tables = (kBitsOfTable + kBitsOfSymbol * different) << kLog2Fraction;
+  return cost;
+}
+
 }  // namespace
 
 void Histogram::count(const uint8_t* contexts, const uint8_t* symbols, size_t units) {
-  // Four rows in turn, so that equal symbols in sequence do not wait for one another.
+  // Different rows in turn, so that equal symbols in sequence do not wait for one another.
   if (contexts == nullptr) {
     std::array<Row, 4> parts{};
     for (size_t i = 0; i < units; ++i) ++parts[i % 4][symbols[i]];
     for (const Row& part : parts) add_row(part, rows_[0]);
     return;
   }
-  for (size_t i = 0; i < units; ++i) ++rows_[contexts[i]][symbols[i]];
+  Row* const rows = rows_.data();
+  Row* const others = others_.data();
+  size_t i = 0;
+  for (; i + 2 <= units; i += 2) {
+    ++rows[contexts[i]][symbols[i]];
+    ++others[contexts[i + 1]][symbols[i + 1]];
+  }
+  if (i < units) ++rows[contexts[i]][symbols[i]];
+  for (unsigned k = 0; k < kMostContexts; ++k) add_row(others[k], rows[k]);
 }
 
 void Histogram::merge(unsigned contexts) {
@@ -143,38 +172,32 @@ void Histogram::merge(unsigned contexts) {
   }
 }
 
-Histogram::Cost Histogram::cost(unsigned contexts) const {
-  Cost cost;
+Histogram::Choice Histogram::enough_contexts() const {
+  std::array<Cost, kMostContexts> own{};  // of each row
+  for (unsigned k = 0; k < kMostContexts; ++k) own[k] = cost_of(rows_[k]);
+  std::array<Choice, kContextCounts.size()> choices;
   Row last{};
-  for (unsigned k = contexts - 1; k < kMostContexts; ++k) add_row(rows_[k], last);
-  for (unsigned k = 0; k < contexts; ++k) {
-    const Row& row = k + 1 < contexts ? rows_[k] : last;
-    uint64_t total = 0;
-    for (const uint32_t count : row) total += count;
-    if (total == 0) continue;
-    unsigned different = 0;
-    cost.symbols += entropy(row, total, different);
-    cost.tables += (kBitsOfTable + kBitsOfSymbol * different) << kLog2Fraction;
+  unsigned merged = kMostContexts;
+  for (size_t i = choices.size(); i-- > 0;) {
+    const unsigned contexts = kContextCounts[i];
+    while (merged >= contexts) add_row(rows_[--merged], last);
+    choices[i] = {.contexts = contexts, .cost = cost_of(last)};
+    for (unsigned k = 0; k + 1 < contexts; ++k) choices[i].cost.add(own[k]);
   }
-  return cost;
-}
-
-unsigned Histogram::enough_contexts() const {
-  std::array<uint64_t, kContextCounts.size()> costs{};
-  for (size_t i = 0; i < costs.size(); ++i) costs[i] = cost(kContextCounts[i]).all();
-  const uint64_t least = *std::ranges::min_element(costs);
-  for (size_t i = 0; i < costs.size(); ++i) {
-    if (costs[i] <= least + least / kWorthwhile) return kContextCounts[i];
-  }
-  return kMostContexts;
+  const auto all = [](const Choice& choice) { return choice.cost.all(); };
+  const uint64_t least = all(*std::ranges::min_element(choices, {}, all));
+  return *std::ranges::find_if(
+      choices, [&](uint64_t cost) { return cost <= least + least / kWorthwhile; }, all);
 }
 
 uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value) {
   const unsigned shift = layout.mantissa - model.symbol_bits;
   const size_t units = value.size() / (layout.bits / 8);
   uint32_t top = 0;
-  for (size_t i = 0; i < units; ++i) top = std::max(top, leading_bits(value, i, layout, shift));
-  return top;
+  with_bits(layout, [&](auto bits) {
+    for (size_t i = 0; i < units; ++i) top = std::max(top, magnitude<decltype(bits)>(value, i));
+  });
+  return top >> shift;
 }
 
 uint8_t best_precision(size_t units) {
@@ -190,7 +213,10 @@ Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, Scratch& scrat
     if (kind == SymbolKind::kDifference && prediction.empty()) continue;
     const Model model = model_of(kind, layout, sample);
     const uint64_t bytes = estimate(model, layout, sample, value.size() / unit, scratch);
-    if (!best || bytes < best->estimate) best = {.model = model, .estimate = bytes};
+    if (best && bytes >= best->estimate) continue;
+    best = {.model = model,
+            .estimate = bytes,
+            .repeats = repeats_itself(scratch.symbols.data(), sample.value.size() / unit)};
   }
   return *best;
 }

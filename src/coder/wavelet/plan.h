@@ -18,7 +18,7 @@ class Histogram {
  public:
   using Row = std::array<uint32_t, kMostSymbols>;
 
-  Histogram() : rows_(kMostContexts) {}
+  Histogram() : rows_(kMostContexts), others_(kMostContexts) {}
 
   // `contexts` may be null: then all are 0.
   void count(const uint8_t* contexts, const uint8_t* symbols, size_t units);
@@ -26,27 +26,36 @@ class Histogram {
   // Adds the rows from `contexts` - 1 on together: what remains when there are no more contexts.
   void merge(unsigned contexts);
 
-  // So many contexts that more would save next to nothing.
-  [[nodiscard]] unsigned enough_contexts() const;
-
-  // About how many bits these symbols take with so many contexts, in units of 2^-16 bits: `tables`,
-  // which do not grow with the number of symbols, and `symbols`.
+  // About how many bits symbols take, in units of 2^-16 bits: `tables`, which do not grow with the
+  // number of symbols, and `symbols`.
   struct Cost {
     uint64_t tables = 0;
     uint64_t symbols = 0;
     [[nodiscard]] uint64_t all() const { return tables + symbols; }
+    void add(const Cost& other) {
+      tables += other.tables;
+      symbols += other.symbols;
+    }
   };
-  [[nodiscard]] Cost cost(unsigned contexts) const;
+
+  // So many contexts that more would save next to nothing.
+  struct Choice {
+    unsigned contexts = 1;
+    Cost cost;
+  };
+  [[nodiscard]] Choice enough_contexts() const;
 
   [[nodiscard]] const Row& row(unsigned context) const { return rows_[context]; }
 
  private:
   std::vector<Row> rows_;
+  std::vector<Row> others_;  // what half of the units are counted in
 };
 
 struct Plan {
   Model model;            // without symbol_top, and with as many contexts as there can be
   uint64_t estimate = 0;  // bytes
+  bool repeats = false;   // what matches earlier bytes may find something in it
 };
 
 // From a sample of the chunk. `prediction` is empty or as long as `value`, which is not empty.

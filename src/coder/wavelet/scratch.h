@@ -51,8 +51,10 @@ class Arena {
 constexpr size_t arena_bytes(size_t units) { return 8 * units + 256 * 4 * kSymbolSlack; }
 
 struct Scratch {
-  Plan plan;  // of the chunk that was analyzed last
-  std::vector<uint8_t> contexts;
+  Plan plan;                      // of the chunk that was analyzed last
+  std::vector<uint8_t> contexts;  // of each unit
+  std::vector<uint8_t> classes;   // of each block
+  std::vector<uint64_t> masks;    // the contexts of each block
   std::vector<uint8_t> symbols;
   std::vector<uint8_t> streams;  // the symbols of each context
   std::vector<std::byte> coded;  // the bits of all coded nodes
@@ -65,7 +67,7 @@ struct Scratch {
 
 // The most that all of it takes for chunks of so many units of so many bytes.
 constexpr size_t scratch_bytes(size_t units, size_t unit) {
-  return arena_bytes(units) + 8 * units + 5 * units * unit;
+  return arena_bytes(units) + 10 * units + 5 * units * unit;
 }
 
 }  // namespace finedelta::wavelet

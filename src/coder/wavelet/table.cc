@@ -75,13 +75,14 @@ Table write_table(std::span<const uint32_t, kMostSymbols> counts, unsigned preci
   }
   const std::span<const unsigned> used = std::span(numbers).first(table.size);
   const unsigned rice = best_rice(used);
-  bits.make_room(10 + used.size() * (kLongestUnary + 1 + kMostRice));
-  bits.put(table.size - 1, 8);
-  bits.put(rice, 2);
+  BitSink sink = bits.sink(10 + used.size() * (kLongestUnary + 1 + kMostRice));
+  sink.put(table.size - 1, 8);
+  sink.put(rice, 2);
   for (const unsigned number : used) {
-    bits.put_unary(number >> rice);
-    bits.put(number & ((1u << rice) - 1), rice);
+    sink.put_unary(number >> rice);
+    sink.put(number & ((1u << rice) - 1), rice);
   }
+  bits.give_back(sink);
   return table;
 }
 
