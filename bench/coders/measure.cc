@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "memory.h"
+
 namespace finedelta::bench {
 
 namespace {
@@ -21,6 +23,23 @@ class Runner {
   explicit Runner(const Workload& workload) : workload_(workload) {
     stored_.resize(workload.copies.size());
     for (const Copy& copy : workload.copies) results_.emplace_back(copy.value.size());
+  }
+
+  // Of a codec that is made for it.
+  std::optional<uint64_t> extra_bytes(const CodecEntry& entry) {
+    const Copy& copy = workload_.copies[0];
+    Sink stored;
+    // Untouched memory is not resident, but a buffer that grows is for a while there twice.
+    stored.reserve(6 * copy.value.size());
+    spoil_results();
+    const auto peak = peak_beyond([&] {
+      const auto codec = entry.make();
+      codec->encode(workload_.parts, copy.base, copy.value, stored);
+      // Whether this is exact is found out when it is timed.
+      (void)codec->decode(workload_.parts, copy.base, stored.view(), results_[0]);
+    });
+    if (!peak) return std::nullopt;
+    return *peak - std::min<uint64_t>(*peak, stored.view().size());
   }
 
   void run(Codec& codec, Measurement& into) {
@@ -76,13 +95,14 @@ class Runner {
 
 std::vector<Measurement> measure(const Workload& workload, std::span<const CodecEntry> codecs,
                                  int rounds) {
+  Runner runner(workload);
   std::vector<std::unique_ptr<Codec>> made;
   std::vector<Measurement> measurements;
   for (const CodecEntry& codec : codecs) {
-    made.push_back(codec.make());
     measurements.push_back({.name = codec.name, .yardstick = codec.yardstick});
+    measurements.back().extra_bytes = runner.extra_bytes(codec);
   }
-  Runner runner(workload);
+  for (const CodecEntry& codec : codecs) made.push_back(codec.make());
   for (int round = 0; round < rounds; ++round) {
     for (size_t i = 0; i < made.size(); ++i) runner.run(*made[i], measurements[i]);
   }

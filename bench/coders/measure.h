@@ -3,6 +3,7 @@
 #define FINEDELTA_BENCH_CODERS_MEASURE_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ struct Measurement {
   std::vector<double> decode_seconds;
   bool exact = true;  // every byte of every round was the fine-tune's
   std::string error;  // what `decode` said, where it failed
+  // Memory for the first copy besides the pair, the result and what is stored; nothing where the
+  // kernel does not tell.
+  std::optional<uint64_t> extra_bytes;
 };
 
 // Every codec encodes and decodes all of the workload, one after the other, and that `rounds`

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "memory.h"
 #include "report.h"
 #include "synthetic.h"
 
@@ -64,6 +65,15 @@ TEST(Measure, RepeatsTheModels) {
   EXPECT_EQ(measure(workload, {{liar("honest", Liar::Lie::kNone)}}, 1)[0].stored, 6000u);
 }
 
+TEST(Measure, MemoryIsThePeak) {
+  constexpr size_t kSize = 32 << 20;
+  const auto peak = peak_beyond([] { std::vector<std::byte>(kSize, std::byte{1}); });
+  if (!peak) GTEST_SKIP() << "The kernel does not tell";
+  EXPECT_GT(*peak, kSize - (2u << 20));
+  EXPECT_LT(*peak, kSize + (8u << 20));  // sanitizers hold an eighth more
+  EXPECT_LT(peak_beyond([] {}).value(), 2u << 20);
+}
+
 TEST(Measure, MedianIsTheMiddle) {
   EXPECT_EQ(median({3, 1, 2}), 2);
   EXPECT_EQ(median({4, 1, 2, 3}), 2.5);
@@ -79,16 +89,17 @@ TEST(ReportOfMeasurements, ComparesWithTheReferenceRoundByRound) {
                           .stored = 500'000'000,
                           .encode_seconds = {1, 2, 1},
                           .decode_seconds = {2, 4, 2},
-                          .exact = false}};
+                          .exact = false,
+                          .extra_bytes = 3 << 20}};
   const Figures figures = figures_of(report, report.measurements[1]);
   EXPECT_DOUBLE_EQ(figures.bits_per_weight, 4);
   EXPECT_DOUBLE_EQ(figures.ratio, 4);
   EXPECT_DOUBLE_EQ(figures.encode_gbs, 2);
   EXPECT_DOUBLE_EQ(figures.encode_relative.value(), 2);
   EXPECT_DOUBLE_EQ(figures.decode_relative.value(), 0.5);
-  EXPECT_NE(
-      as_markdown(report).find("| other | 4.000 | 4.000 | 2.000 | 1.000 | 2.00 | 0.50 | NO |"),
-      std::string::npos);
+  EXPECT_NE(as_markdown(report).find(
+                "| other | 4.000 | 4.000 | 2.000 | 1.000 | 2.00 | 0.50 | 3.0 | NO |"),
+            std::string::npos);
 }
 
 }  // namespace

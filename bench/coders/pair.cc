@@ -54,7 +54,9 @@ Workload make_workload(std::string name, Pair pair, uint64_t least_bytes) {
   Workload workload{std::move(name), match_parts(pair), {}};
   const uint64_t size = std::max<uint64_t>(pair.fine_tune.data.size(), 1);
   const uint64_t count = std::max<uint64_t>((least_bytes + size - 1) / size, 1);
-  workload.copies.assign(count, {std::move(pair.base.data), std::move(pair.fine_tune.data)});
+  workload.copies.reserve(count);
+  workload.copies.emplace_back(std::move(pair.base.data), std::move(pair.fine_tune.data));
+  while (workload.copies.size() < count) workload.copies.push_back(workload.copies.front());
   return workload;
 }
 

@@ -17,14 +17,15 @@ constexpr std::string_view kCaption =
     "One thread, in memory. Speeds are of the fine-tune's bytes, medians of rounds in which all "
     "coders take turns; \"/ BitX\" is the speed over BitX's in the same round. finedelta's times "
     "hold its hashes (XXH3-64 of what is stored, XXH3-128 of the result, made and checked); the "
-    "others have none.";
+    "others have none. Extra: the most memory besides base, fine-tune, what is stored and the "
+    "result.";
 
 const std::vector<cli::Column>& columns() {
   using enum cli::Align;
   static const std::vector<cli::Column> columns = {
       {"coder", kLeft},          {"bits/weight", kRight}, {"ratio", kRight},
       {"encode GB/s", kRight},   {"decode GB/s", kRight}, {"encode / BitX", kRight},
-      {"decode / BitX", kRight}, {"exact", kLeft}};
+      {"decode / BitX", kRight}, {"extra MiB", kRight},   {"exact", kLeft}};
   return columns;
 }
 
@@ -38,6 +39,11 @@ std::optional<double> relative(const std::vector<double>* reference,
   std::vector<double> ratios;
   for (size_t i = 0; i < seconds.size(); ++i) ratios.push_back((*reference)[i] / seconds[i]);
   return median(std::move(ratios));
+}
+
+std::optional<double> mebibytes(std::optional<uint64_t> bytes) {
+  if (!bytes) return std::nullopt;
+  return static_cast<double>(*bytes) / (1 << 20);
 }
 
 std::string number(std::optional<double> value, int digits) {
@@ -62,15 +68,21 @@ std::vector<std::string> cells(const Report& report, const Measurement& measurem
           number(figures.decode_gbs, 3),
           coded(figures.encode_relative, 2),
           number(figures.decode_relative, 2),
+          coded(mebibytes(measurement.extra_bytes), 1),
           exactness(measurement)};
 }
 
+std::string counted(size_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
 std::string summary(const Report& report) {
-  return fmt::format("{}: {:.1f} MB, {:.2f} M weights, {} {}, {} rounds, kernels {}, zstd {}",
-                     report.pair, static_cast<double>(report.bytes) / 1e6,
-                     static_cast<double>(report.weights) / 1e6, report.copies,
-                     report.copies == 1 ? "copy" : "copies", report.rounds, active_target(),
-                     ZSTD_versionString());
+  return fmt::format("{}: {:.1f} MB, {:.2f} M weights, {}, {}, kernels {}, zstd {}", report.pair,
+                     static_cast<double>(report.bytes) / 1e6,
+                     static_cast<double>(report.weights) / 1e6,
+                     counted(report.copies, "copy", "copies"),
+                     counted(static_cast<size_t>(report.rounds), "round", "rounds"),
+                     active_target(), ZSTD_versionString());
 }
 
 }  // namespace
@@ -124,6 +136,7 @@ std::string as_json(const Report& report) {
                       {"encode_seconds", measurement.encode_seconds},
                       {"decode_seconds", measurement.decode_seconds},
                       {"exact", measurement.exact}});
+    if (measurement.extra_bytes) codecs.back()["extra_bytes"] = *measurement.extra_bytes;
   }
   const nlohmann::ordered_json json = {{"pair", report.pair},       {"bytes", report.bytes},
                                        {"weights", report.weights}, {"copies", report.copies},
