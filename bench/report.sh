@@ -42,10 +42,9 @@ less where rows or casts have to be matched first (vocab, sft-fp32 -> sft).
 
 ## Coders
 
-What `finedelta-bench` (`-DFINEDELTA_BENCH=ON`, [bench/coders](../bench/coders)) prints: every coder on
-the same bytes, in one process, with one thread, files and archives left out. The others are written
-anew from their papers, with the same vector loops and the same zstd. Small models are repeated, each
-copy for itself.
+What \`finedelta-bench\` ([bench/coders](../bench/coders)) prints: every coder on the same bytes, in one
+process, with one thread; files and archives are left out. The others are written anew from their
+papers, with the same vector loops and the same zstd. Small models are repeated, each copy for itself.
 
 ![Ratio against decode speed](coders.svg)
 

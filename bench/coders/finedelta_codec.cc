@@ -9,18 +9,18 @@ namespace finedelta::bench {
 
 namespace {
 
-// Calls `use(chunk)` for each chunk, as a part of its own, until one fails.
-template <typename Use>
-Status for_each_chunk(std::span<const Part> parts, Use use) {
+// Each chunk as a part of its own.
+std::vector<Part> chunks_of(std::span<const Part> parts) {
+  std::vector<Part> chunks;
   for (const Part& part : parts) {
     const size_t largest = size_t{dtype_unit(part.dtype)} << archive::kChunkLog2;
     for (size_t at = 0; at < part.size; at += largest) {
       Part chunk{part.dtype, part.begin + at, std::min(largest, part.size - at), std::nullopt};
       if (part.base_begin) chunk.base_begin = *part.base_begin + at;
-      FINEDELTA_CHECK(use(chunk));
+      chunks.push_back(chunk);
     }
   }
-  return {};
+  return chunks;
 }
 
 class FinedeltaCodec : public Codec {
@@ -28,7 +28,7 @@ class FinedeltaCodec : public Codec {
   explicit FinedeltaCodec(const Coder* only) : only_(only) {}
 
   void encode(std::span<const Part> parts, Bytes base, Bytes value, Sink& stored) override {
-    (void)for_each_chunk(parts, [&](const Part& part) -> Status {
+    for (const Part& part : chunks_of(parts)) {
       const ChunkInput chunk{part.dtype, value.subspan(part.begin, part.size),
                              part.prediction(base)};
       chunk_.clear();
@@ -38,16 +38,16 @@ class FinedeltaCodec : public Codec {
       stored.put(xxh3_64(chunk_));
       stored.put(xxh3_128(chunk.value));
       stored.append(chunk_);
-      return {};
-    });
+    }
   }
 
   Status decode(std::span<const Part> parts, Bytes base, Bytes stored,
                 MutableBytes value) override {
     ByteReader reader(stored);
-    return for_each_chunk(parts, [&](const Part& part) {
-      return decode_chunk(part, base, reader, value.subspan(part.begin, part.size));
-    });
+    for (const Part& part : chunks_of(parts)) {
+      FINEDELTA_CHECK(decode_chunk(part, base, reader, value.subspan(part.begin, part.size)));
+    }
+    return {};
   }
 
  private:

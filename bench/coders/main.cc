@@ -49,7 +49,9 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--name", options.name, "what the pair is called in the output");
   app.add_option("--repeat-to", options.repeat_to,
                  "repeat the models until the fine-tunes have so many bytes (64MB)");
-  app.add_option("--coders", options.coders, "only these, separated by commas")->delimiter(',');
+  app.add_option("--coders", options.coders, "only these, separated by commas")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--rounds", options.rounds, "how often every coder runs (5)")
       ->check(CLI::Range(1, 1000));
   app.add_flag("--markdown", options.markdown, "print a Markdown table");
@@ -62,7 +64,7 @@ void declare(CLI::App& app, Options& options) {
 
 Result<Pair> open_pair(const Options& options) {
   if (options.synthetic.empty() != (options.models.size() == 2)) {
-    return fail(ErrorCode::kUsage, "Name either BASE and FINE_TUNE or --synthetic");
+    return fail(ErrorCode::kUsage, "name either BASE and FINE_TUNE or --synthetic");
   }
   if (!options.synthetic.empty()) {
     FINEDELTA_ASSIGN(const SyntheticSpec spec, parse_synthetic(options.synthetic));
@@ -88,7 +90,7 @@ Result<std::vector<CodecEntry>> chosen_codecs(const Options& options) {
   std::vector<CodecEntry> chosen;
   for (const std::string& name : options.coders) {
     const auto found = std::ranges::find(all, name, &CodecEntry::name);
-    if (found == all.end()) return fail(ErrorCode::kUsage, "There is no coder {}", quote(name));
+    if (found == all.end()) return fail(ErrorCode::kUsage, "there is no coder {}", quote(name));
     chosen.push_back(*found);
   }
   return chosen;
@@ -104,7 +106,7 @@ Status print(const Options& options, const Report& report) {
   std::ofstream file(options.json);
   file << as_json(report);
   file.close();
-  if (!file) return fail(ErrorCode::kFailure, "Can't write {}", quote(options.json));
+  if (!file) return fail(ErrorCode::kFailure, "cannot write {}", quote(options.json));
   return {};
 }
 
@@ -117,13 +119,13 @@ Status run(const Options& options) {
   if (!options.write.empty()) return write_pair(options.write, pair);
 
   const Workload workload = make_workload(pair_name(options), std::move(pair), *least);
-  if (workload.weights() == 0) return fail(ErrorCode::kUsage, "The fine-tune has no weights");
+  if (workload.weights() == 0) return fail(ErrorCode::kUsage, "the fine-tune has no weights");
   const Report report{workload.name,      workload.bytes(),
                       workload.weights(), workload.copies.size(),
                       options.rounds,     measure(workload, codecs, options.rounds)};
   FINEDELTA_CHECK(print(options, report));
   if (std::ranges::all_of(report.measurements, &Measurement::exact)) return {};
-  return fail(ErrorCode::kFailure, "A coder did not give the fine-tune back");
+  return fail(ErrorCode::kFailure, "a coder did not give the fine-tune back");
 }
 
 }  // namespace

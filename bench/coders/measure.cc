@@ -25,8 +25,8 @@ class Runner {
     for (const Copy& copy : workload.copies) results_.emplace_back(copy.value.size());
   }
 
-  // Of a codec that is made for it.
-  std::optional<uint64_t> extra_bytes(const CodecEntry& entry) {
+  // With a codec that is made for it.
+  void measure_memory(const CodecEntry& entry, Measurement& into) {
     const Copy& copy = workload_.copies[0];
     Sink stored;
     // Untouched memory is not resident, but a buffer that grows is for a while there twice.
@@ -35,11 +35,10 @@ class Runner {
     const auto peak = peak_beyond([&] {
       const auto codec = entry.make();
       codec->encode(workload_.parts, copy.base, copy.value, stored);
-      // Whether this is exact is found out when it is timed.
-      (void)codec->decode(workload_.parts, copy.base, stored.view(), results_[0]);
+      const Status status = codec->decode(workload_.parts, copy.base, stored.view(), results_[0]);
+      if (!status) into.error = status.error().message;
     });
-    if (!peak) return std::nullopt;
-    return *peak - std::min<uint64_t>(*peak, stored.view().size());
+    if (peak) into.extra_bytes = *peak - std::min<uint64_t>(*peak, stored.view().size());
   }
 
   void run(Codec& codec, Measurement& into) {
@@ -100,7 +99,7 @@ std::vector<Measurement> measure(const Workload& workload, std::span<const Codec
   std::vector<Measurement> measurements;
   for (const CodecEntry& codec : codecs) {
     measurements.push_back({.name = codec.name, .yardstick = codec.yardstick});
-    measurements.back().extra_bytes = runner.extra_bytes(codec);
+    runner.measure_memory(codec, measurements.back());
   }
   for (const CodecEntry& codec : codecs) made.push_back(codec.make());
   for (int round = 0; round < rounds; ++round) {

@@ -13,7 +13,7 @@ namespace {
 // Stores the fine-tune as it is, and gives it back unless told otherwise.
 class Liar : public Codec {
  public:
-  enum class Lie { kNone, kOneBit, kNothingWritten, kError };
+  enum class Lie : uint8_t { kNone, kOneBit, kNothingWritten, kError };
   explicit Liar(Lie lie) : lie_(lie) {}
 
   void encode(std::span<const Part>, Bytes, Bytes value, Sink& stored) override {

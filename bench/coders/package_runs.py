@@ -93,7 +93,9 @@ def bigsmall(base: bytes, tune: bytes, scratch: Path) -> tuple[Encode, Decode]:
 PACKAGES = {"zipnn": zipnn, "z4ai": z4ai, "bigsmall": bigsmall, "hdiffpatch": hdiffpatch}
 
 
-def measure(encode: Encode, decode: Decode, base: bytes, tune: bytes, rounds: int) -> dict[str, Any]:
+def measure(
+    encode: Encode, decode: Decode, base: bytes, tune: bytes, rounds: int
+) -> dict[str, Any]:
     result: dict[str, Any] = {"encode_seconds": [], "decode_seconds": [], "exact": True}
     for _ in range(rounds):
         copies = bytes(bytearray(base)), bytes(bytearray(tune))  # zipnn changes its input in place

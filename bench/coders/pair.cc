@@ -15,7 +15,7 @@ size_t size_of(const Tensor& tensor) { return tensor.end - tensor.begin; }
 // Bytes at the front of `tensor` that lie in `base` in the same place: rows that both have.
 size_t common_bytes(const Tensor& base, const Tensor& tensor) {
   if (base.dtype != tensor.dtype || base.shape.size() != tensor.shape.size()) return 0;
-  const size_t same = base.shape.empty() ? 0 : 1;
+  const ptrdiff_t same = base.shape.empty() ? 0 : 1;
   if (!std::equal(base.shape.begin() + same, base.shape.end(), tensor.shape.begin() + same)) {
     return 0;
   }

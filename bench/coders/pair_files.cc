@@ -28,7 +28,7 @@ Status write_model(const std::string& path, const Model& model) {
     file.write(text.data(), static_cast<std::streamsize>(text.size()));
   }
   file.close();
-  if (!file) return fail(ErrorCode::kFailure, "Can't write {}", path);
+  if (!file) return fail(ErrorCode::kFailure, "cannot write {}", quote(path));
   return {};
 }
 
@@ -53,7 +53,8 @@ Result<Model> load_model(const std::string& path) {
 Status write_pair(const std::string& directory, const Pair& pair) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) return fail(ErrorCode::kFailure, "Can't make {}: {}", directory, error.message());
+  if (error)
+    return fail(ErrorCode::kFailure, "cannot make {}: {}", quote(directory), error.message());
   FINEDELTA_CHECK(write_model(directory + "/base.safetensors", pair.base));
   return write_model(directory + "/fine-tune.safetensors", pair.fine_tune);
 }

@@ -79,6 +79,12 @@ TEST(Synthetic, ANewVocabularyIsAPartWithoutPrediction) {
   EXPECT_EQ(parts[2].base_begin, 64u);
 }
 
+TEST(Synthetic, AStepThatIsGivenStays) {
+  EXPECT_EQ(parse_synthetic("bf16:step=1e-3,lora=4").value().step, 1e-3);
+  EXPECT_EQ(parse_synthetic("bf16:lora=4").value().step, 1.25e-3);
+  EXPECT_EQ(parse_synthetic("bf16").value().step, 1e-4);
+}
+
 TEST(Synthetic, RefusesWhatItDoesNotKnow) {
   for (const char* text : {"", "f64", "bf16:step", "bf16:step=", "bf16:step=-1", "bf16:n=0",
                            "bf16:rank=3", "bf16:n=1,,", "bf16:n=x"}) {

@@ -37,6 +37,7 @@ std::optional<double> relative(const std::vector<double>* reference,
                                const std::vector<double>& seconds) {
   if (reference == nullptr) return std::nullopt;
   std::vector<double> ratios;
+  ratios.reserve(seconds.size());
   for (size_t i = 0; i < seconds.size(); ++i) ratios.push_back((*reference)[i] / seconds[i]);
   return median(std::move(ratios));
 }

@@ -24,8 +24,9 @@ struct SyntheticSpec {
 };
 
 // Reads "bf16:step=1e-4,n=32M" and the like: a type (bf16, fp16, fp32), then any of step, n, rows,
-// cols, sparse, lora, vocab, seed. `lora` changes the default of step to 1.25e-3: a sixteenth of
-// the weights, as in a public-size LoRA that was merged. kUsage for anything else.
+// cols, sparse, lora, vocab, seed. With `lora`, step is 1.25e-3 unless given: a sixteenth of the
+// base's deviation, about what a merged LoRA of a small language model added. kUsage for anything
+// else.
 Result<SyntheticSpec> parse_synthetic(std::string_view text);
 
 // The base is Gaussian with a standard deviation of 0.02.

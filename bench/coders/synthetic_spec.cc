@@ -37,9 +37,7 @@ bool set_member(std::string_view key, std::string_view value, SyntheticSpec& spe
   if (key == "cols") return set_count(value, spec.cols);
   if (key == "vocab") return set_count(value, spec.vocab);
   if (key == "seed") return set_count(value, spec.seed);
-  if (key != "lora") return false;
-  spec.step = kLoraStep;
-  return set_count(value, spec.lora_rank);
+  return key == "lora" && set_count(value, spec.lora_rank);
 }
 
 // Takes what stands before the first `separator`, or everything, from the front of `text`.
@@ -57,18 +55,21 @@ Result<SyntheticSpec> parse_synthetic(std::string_view text) {
   std::string_view rest = text;
   const std::string_view type = take(rest, ':');
   const auto dtype = float_type(type);
-  if (!dtype) return fail(ErrorCode::kUsage, "{} is none of bf16, fp16, fp32", type);
+  if (!dtype) return fail(ErrorCode::kUsage, "{} is none of bf16, fp16, fp32", quote(type));
   spec.dtype = *dtype;
+  bool step_is_given = false;
   while (!rest.empty()) {
     std::string_view value = take(rest, ',');
     const std::string_view member = value;
     const std::string_view key = take(value, '=');
+    step_is_given = step_is_given || key == "step";
     if (!set_member(key, value, spec)) {
-      return fail(ErrorCode::kUsage, "{} can't be part of a synthetic pair", member);
+      return fail(ErrorCode::kUsage, "{} can't be part of a synthetic pair", quote(member));
     }
   }
+  if (spec.lora_rank > 0 && !step_is_given) spec.step = kLoraStep;
   if (spec.weights == 0 || spec.rows == 0 || spec.cols == 0) {
-    return fail(ErrorCode::kUsage, "{} has no weights", text);
+    return fail(ErrorCode::kUsage, "{} has no weights", quote(text));
   }
   return spec;
 }
