@@ -17,7 +17,7 @@ struct Measurement {
   std::string name;
   bool yardstick = false;
   uint64_t stored = 0;                 // bytes, of all copies
-  std::vector<double> encode_seconds;  // one for each round, all copies
+  std::vector<double> encode_seconds;  // of CPU time; one for each round, all copies
   std::vector<double> decode_seconds;
   bool exact = true;  // every byte of every round was the fine-tune's
   std::string error;  // what `decode` said, where it failed

@@ -14,7 +14,8 @@ namespace finedelta::bench {
 namespace {
 
 constexpr std::string_view kCaption =
-    "One thread, in memory. Speeds are of the fine-tune's bytes, medians of rounds in which all "
+    "One thread's CPU time, in memory. Speeds are of the fine-tune's bytes, medians of rounds in "
+    "which all "
     "coders take turns; \"/ BitX\" is the speed over BitX's in the same round. finedelta's times "
     "hold its hashes (XXH3-64 of what is stored, XXH3-128 of the result, made and checked); the "
     "others have none. Extra: the most memory besides base, fine-tune, what is stored and the "
