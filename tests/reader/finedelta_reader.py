@@ -16,7 +16,7 @@ from pathlib import Path
 
 from archive import Archive, open_archive, owner_name
 from bases import BaseSet, is_tensor
-from coders import decode_side_chunk, decode_tensor_chunk, predict
+from coders import check_tensor_chunk, decode_side_chunk, decode_tensor_chunk, predict
 from frames import check_frame
 from primitives import ArchiveError, DamagedError, WrongBaseError, hash128, quoted, u64
 from records import BaseTensor, Chunk, Coder, File, Kind, Tensor
@@ -72,7 +72,8 @@ class Decoder:
 
     def _result(self, chunk: Chunk, stored: bytes) -> bytes:
         if chunk.of_tensor:
-            return decode_tensor_chunk(chunk, stored, self._prediction(chunk))
+            predicted = self._needs_base(chunk)
+            return decode_tensor_chunk(chunk, stored, self._prediction(chunk), predicted)
         base_file = self._base_files[chunk.file.base_file] if chunk.has_prefix else b""
         return decode_side_chunk(chunk, stored, base_file)
 
@@ -135,7 +136,7 @@ def check_form(chunk: Chunk, stored: bytes) -> None:
         if chunk.has_prefix:
             check_frame(stored, chunk.length)
         else:
-            decode_tensor_chunk(chunk, stored, bytes(chunk.length))
+            check_tensor_chunk(chunk, stored)
     except DamagedError as error:
         raise DamagedError(f"{owner_name(chunk)}: {error}") from error
 
