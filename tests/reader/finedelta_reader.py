@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from archive import Archive, open_archive, owner_name
 from bases import BaseSet, is_tensor
@@ -60,9 +61,10 @@ class Decoder:
         try:
             result = self._result(chunk, stored)
         except DamagedError as error:
-            raise DamagedError(f"{owner_name(chunk)}: {error}") from error
+            self._reject(chunk, f"{owner_name(chunk)}: {error}")
         if hash128(result) != chunk.result_hash:
-            self._reject(chunk)
+            what = f"does not match its result hash at byte {chunk.start}"
+            self._reject(chunk, f"{owner_name(chunk)} {what}")
         return result
 
     def _needs_base(self, chunk: Chunk) -> bool:
@@ -89,9 +91,8 @@ class Decoder:
         assert number is not None
         return self._index.base_tensors[number], self._base_tensors[number]
 
-    def _reject(self, chunk: Chunk) -> None:
-        """Blames the base for a wrong result where it differs, else the archive."""
-        what = f"{owner_name(chunk)} does not match its result hash at byte {chunk.start}"
+    def _reject(self, chunk: Chunk, what: str) -> NoReturn:
+        """Blames the base for a chunk without its result where it differs, else the archive."""
         if chunk.of_tensor and self._needs_base(chunk):
             base, data = self._base_of(chunk.tensor)
             if not is_tensor(base, data):
