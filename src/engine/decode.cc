@@ -61,11 +61,12 @@ Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, Mut
     FINEDELTA_CHECK(read_prediction(tensor, number, value.size()));
   }
   const Status decoded = coder.decode(stored_, tensor.dtype, prediction_, value, scratch_);
-  if (!decoded) return locate_error(chunk, quote(tensor.name), decoded);
-  if (xxh3_128(value) == chunk.result_hash) return {};
+  if (decoded && xxh3_128(value) == chunk.result_hash) return {};
+  // What does not decode may be the base's fault too.
   if (tensor.base_tensor && coder.uses_prediction) {
     FINEDELTA_CHECK(bases_.check_tensor(*tensor.base_tensor));
   }
+  if (!decoded) return locate_error(chunk, quote(tensor.name), decoded);
   return fail(ErrorCode::kDamaged, "{}: tensor {} does not come out as it was packed",
               quote(archive_.file.path()), quote(tensor.name));
 }

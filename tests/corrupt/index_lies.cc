@@ -238,7 +238,7 @@ std::vector<Lie> file_lies() {
 
 std::vector<Lie> chunk_lies() {
   return {
-      chunk_lie("coder_unknown", kRawChunk, 3, 8, "a coder is unknown"),
+      chunk_lie("coder_unknown", kRawChunk, 200, 8, "a coder is unknown"),
       chunk_lie("coder_of_side_unknown", kZstdChunk, 3, 20, "a coder is unknown"),
       chunk_lie("patch_in_bundle", kBundleChunk, 2, 20, "a patch belongs to no patched file"),
       chunk_lie("patch_in_stored_file", kSideRawChunk, 2, 20, "a patch belongs to no patched file"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import wavelet
 from floats import convert
 from frames import decompress
 from primitives import Cursor, DamagedError, DType
@@ -41,12 +42,23 @@ def decode_planes(stored: bytes, prediction: bytes, width: int) -> bytes:
     return result.tobytes()
 
 
-def decode_tensor_chunk(chunk: Chunk, stored: bytes, prediction: bytes) -> bytes:
+def decode_tensor_chunk(chunk: Chunk, stored: bytes, prediction: bytes, predicted: bool) -> bytes:
+    """`predicted`: there is a prediction; else zeros are given as one."""
     if chunk.coder == Coder.RAW:
         return stored
     if chunk.coder == Coder.IDENTICAL:
         return prediction
+    if chunk.coder == Coder.WAVELET:
+        return wavelet.decode(stored, chunk.tensor.dtype, prediction, predicted)
     return decode_planes(stored, prediction, chunk.tensor.dtype.unit)
+
+
+def check_tensor_chunk(chunk: Chunk, stored: bytes) -> None:
+    """Checks what can be checked of a chunk when its prediction is not at hand."""
+    if chunk.coder == Coder.WAVELET:
+        wavelet.check(stored, chunk.tensor.dtype)
+    else:
+        decode_tensor_chunk(chunk, stored, bytes(chunk.length), True)
 
 
 def decode_side_chunk(chunk: Chunk, stored: bytes, base_file: bytes) -> bytes:

@@ -13,10 +13,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from archive import Archive, open_archive, owner_name
 from bases import BaseSet, is_tensor
-from coders import decode_side_chunk, decode_tensor_chunk, predict
+from coders import check_tensor_chunk, decode_side_chunk, decode_tensor_chunk, predict
 from frames import check_frame
 from primitives import ArchiveError, DamagedError, WrongBaseError, hash128, quoted, u64
 from records import BaseTensor, Chunk, Coder, File, Kind, Tensor
@@ -60,9 +61,10 @@ class Decoder:
         try:
             result = self._result(chunk, stored)
         except DamagedError as error:
-            raise DamagedError(f"{owner_name(chunk)}: {error}") from error
+            self._reject(chunk, f"{owner_name(chunk)}: {error}")
         if hash128(result) != chunk.result_hash:
-            self._reject(chunk)
+            what = f"does not match its result hash at byte {chunk.start}"
+            self._reject(chunk, f"{owner_name(chunk)} {what}")
         return result
 
     def _needs_base(self, chunk: Chunk) -> bool:
@@ -72,7 +74,8 @@ class Decoder:
 
     def _result(self, chunk: Chunk, stored: bytes) -> bytes:
         if chunk.of_tensor:
-            return decode_tensor_chunk(chunk, stored, self._prediction(chunk))
+            predicted = self._needs_base(chunk)
+            return decode_tensor_chunk(chunk, stored, self._prediction(chunk), predicted)
         base_file = self._base_files[chunk.file.base_file] if chunk.has_prefix else b""
         return decode_side_chunk(chunk, stored, base_file)
 
@@ -88,9 +91,8 @@ class Decoder:
         assert number is not None
         return self._index.base_tensors[number], self._base_tensors[number]
 
-    def _reject(self, chunk: Chunk) -> None:
-        """Blames the base for a wrong result where it differs, else the archive."""
-        what = f"{owner_name(chunk)} does not match its result hash at byte {chunk.start}"
+    def _reject(self, chunk: Chunk, what: str) -> NoReturn:
+        """Blames the base for a chunk without its result where it differs, else the archive."""
         if chunk.of_tensor and self._needs_base(chunk):
             base, data = self._base_of(chunk.tensor)
             if not is_tensor(base, data):
@@ -135,7 +137,7 @@ def check_form(chunk: Chunk, stored: bytes) -> None:
         if chunk.has_prefix:
             check_frame(stored, chunk.length)
         else:
-            decode_tensor_chunk(chunk, stored, bytes(chunk.length))
+            check_tensor_chunk(chunk, stored)
     except DamagedError as error:
         raise DamagedError(f"{owner_name(chunk)}: {error}") from error
 

@@ -133,7 +133,7 @@ LIES: dict[str, tuple[Change, str]] = {
     "unknown base tensor": (set_(first_tensor, base_tensor=2), "names base tensor 2 of 2"),
     "other shape of base": (other_base_shape, "a base tensor of another shape"),
     "other dtype of base": (other_base_dtype, "a base tensor of another dtype"),
-    "unknown tensor coder": (set_(lambda i: first_chunk(i, True, 2), coder=3), "unknown coder 3"),
+    "unknown tensor coder": (set_(lambda i: first_chunk(i, True, 2), coder=99), "unknown coder 99"),
     "unknown side coder": (set_(lambda i: first_chunk(i, False, 2), coder=3), "unknown coder 3"),
     "patch elsewhere": (
         set_(lambda i: first_chunk(i, False, 1), coder=2),

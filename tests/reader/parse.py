@@ -168,7 +168,7 @@ def check_all_used(index: Index) -> None:
 
 
 def check_coder(chunk: Chunk) -> None:
-    if chunk.coder > 2:
+    if chunk.coder > (Coder.WAVELET if chunk.of_tensor else Coder.PATCH):
         raise DamagedError(f"unknown coder {chunk.coder}")
     is_patch = isinstance(chunk.owner, File) and chunk.owner.kind == Kind.PATCH
     if chunk.has_prefix and not is_patch:

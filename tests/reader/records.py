@@ -20,7 +20,7 @@ class Coder:
     """The same numbers name other coders in chunks of tensors and of side files."""
 
     RAW = 0
-    IDENTICAL, PLANES = 1, 2
+    IDENTICAL, PLANES, WAVELET = 1, 2, 3
     ZSTD, PATCH = 1, 2
 
 

@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 
@@ -189,6 +190,26 @@ def test_program_tells_a_base_that_is_wrong_outside_the_sample(tmp_path: Path) -
     archive = finedelta_pack(Pair("", [tmp_path / "base"], tmp_path / "fine"), tmp_path / "packed")
     wrong = Pair("", [tmp_path / "wrong"], tmp_path / "fine")
     assert finedelta_unpack(wrong, archive, tmp_path).returncode == WRONG_BASE
+
+
+def weights(seed: int) -> bytes:
+    """100,000 numbers of BF16 like a model's."""
+    values = np.random.default_rng(seed).normal(0, 0.02, 100_000).astype(np.float32)
+    return (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+
+
+def test_wrong_base_with_which_a_chunk_does_not_decode(tmp_path: Path) -> None:
+    """Exponents of the base say in which order symbols of coder wavelet come."""
+    data = weights(1)
+    wrong = bytes(byte ^ at & 1 if at < 50_000 else byte for at, byte in enumerate(data))
+    for name, content in {"base": data, "wrong": wrong, "fine": changed(data, 2)}.items():
+        write_tree(tmp_path / name, {"m.safetensors": shard({"w": ("BF16", (100_000,), content)})})
+    archive = finedelta_pack(Pair("", [tmp_path / "base"], tmp_path / "fine"), tmp_path / "packed")
+    assert open_archive(archive).index.chunks[0].coder == Coder.WAVELET
+    wrong_pair = Pair("", [tmp_path / "wrong"], tmp_path / "fine")
+    assert finedelta_unpack(wrong_pair, archive, tmp_path).returncode == WRONG_BASE
+    with pytest.raises(WrongBaseError, match="the base tensor 'w' differs: tensor 'w': "):
+        unpack(wrong_pair.bases, archive, tmp_path / "out")
 
 
 def test_program_finds_the_right_base_among_lookalikes(tmp_path: Path) -> None:

@@ -42,6 +42,13 @@ TEST_F(RoundtripWrongBase, OneBitAnywhere) {
   }
 }
 
+// Exponents that differ put symbols into other contexts: the chunk can't be decoded at all.
+TEST_F(RoundtripWrongBase, WithWhichAChunkDoesNotDecode) {
+  TestTensor other = a_;
+  for (size_t place = 1; place < 100'000; place += 2) other.bytes[place] ^= 1;
+  expect_wrong_base({write_shard("other.safetensors", {other, b_})}, kOtherOrDamaged);
+}
+
 TEST_F(RoundtripWrongBase, ABitThatNothingDependsOnIsNotMissed) {
   // The fine-tune has fewer rows: the base's last ones are not read.
   TestTensor fewer = tuned(a_);

@@ -40,14 +40,18 @@ unsigned zigzag(unsigned value, unsigned guess) {
   return value >= guess ? 2 * (value - guess) : 2 * (guess - value) - 1;
 }
 
-// The Rice parameter with which these numbers take the fewest bits.
+// The Rice parameter with which these numbers take the fewest bits, and none has too many ones.
 unsigned best_rice(std::span<const unsigned> numbers) {
   unsigned best = 0;
   uint64_t least = ~uint64_t{0};
   for (unsigned rice = 0; rice <= kMostRice; ++rice) {
     uint64_t bits = 0;
-    for (const unsigned number : numbers) bits += (number >> rice) + 1 + rice;
-    if (bits < least) {
+    unsigned most_ones = 0;
+    for (const unsigned number : numbers) {
+      bits += (number >> rice) + 1 + rice;
+      most_ones = std::max(most_ones, number >> rice);
+    }
+    if (bits < least && most_ones <= kLongestUnary) {
       least = bits;
       best = rice;
     }
