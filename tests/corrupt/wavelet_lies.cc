@@ -65,16 +65,16 @@ const std::string kCodedNode = "01000000" + kNoLowBits + kZeroFromTwo + kAbsentF
 constexpr unsigned kSkew = 21;
 const std::string kGapsNode = "01000000" + kNoLowBits + kZeroFromTwo + kAbsentFromZero + ones(1);
 
-// The state and words of a node where every fourth bit is set.
-std::string coded_node() {
+// The states and words of a node where every fourth bit is set.
+std::string coded_node(unsigned lanes = 1) {
   std::byte bits[8];
   std::ranges::fill(bits, std::byte{0x11});
   uint16_t words[16];
-  RansStates rans{.lanes = 1};
-  rans.state[0] = kRansLow;
+  RansStates rans{.lanes = lanes};
+  rans.state.fill(kRansLow);
   const uint16_t* next = encode_nibbles(rans, kSkew, bits, 16, words + 16);
   ByteWriter out;
-  out.u32(rans.state[0]);
+  for (unsigned i = 0; i < lanes; ++i) out.u32(rans.state[i]);
   for (; next != words + 16; ++next) out.u16(*next);
   return std::string(as_text(out.view()));
 }
@@ -170,6 +170,12 @@ std::vector<Lie> size_lies() {
   return {
       other("other_content", {.head = kPlain, .bits = kOnlyOnes, .tail = {}}),
       other("other_coded", {.head = kOneLane, .bits = kCodedNode, .tail = coded}),
+      other("four_lanes",
+            {.head = std::string("\x40\0", 2), .bits = kCodedNode, .tail = coded_node(4)}),
+      other("sixteen_lanes",
+            {.head = std::string("\x80\0", 2), .bits = kCodedNode, .tail = coded_node(16)}),
+      other("more_lanes_than_nibbles",
+            {.head = std::string("\xa0\0", 2), .bits = kCodedNode, .tail = coded_node(32)}),
       cut("first_byte_alone", "\x20", kEarly),
       cut("size_beyond", std::string("\0\0\7", 3) + sound.substr(3), kEarly),
       cut("bits_cut", sound.substr(0, sound.size() - 1), kEarly),
