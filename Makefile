@@ -23,6 +23,9 @@ demo: build  ## pack, check and rebuild a small real fine-tune
 	scripts/demo.sh
 
 bench: test  ## measure docs/benchmarks.md anew; needs FINEDELTA_PAIRS and 14 GB in SCRATCH (/tmp)
+	scripts/setup.sh ci
+	cmake --preset release -DFINEDELTA_BENCH=ON
+	cmake --build --preset release -j $(JOBS) --target finedelta-bench
 	bench/report.sh $(FINEDELTA_PAIRS) $(or $(SCRATCH),/tmp)
 
 install:  ## copy program, library and headers of `make build` to PREFIX (default /usr/local)

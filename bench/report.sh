@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures anew what docs/benchmarks.md shows, and writes that page.
+# Measures anew what docs/benchmarks.md shows, and writes that page and its plot, docs/coders.svg.
 #
 # Usage: bench/report.sh PAIRS SCRATCH
 # PAIRS is the folder of real pairs, SCRATCH a folder with 14 GB free. Takes a few minutes; run it on a
@@ -11,8 +11,9 @@ pairs=$1 scratch=$2
 python=build/venv/bin/python
 program=build/release/finedelta
 peak_memory=build/release/peak_memory
-page=$(mktemp)
-trap 'rm -f "$page"' EXIT
+bench=build/release/finedelta-bench
+page=$(mktemp) plot=$(mktemp)
+trap 'rm -f "$page" "$plot"' EXIT
 
 {
   cat <<END
@@ -39,6 +40,18 @@ Today's coder is the plain one that the rest was built around: XOR with the pred
 zstd. Where tensors match one to one it stores about what the published BitX scheme stores; it stores
 less where rows or casts have to be matched first (vocab, sft-fp32 -> sft).
 
+## Coders
+
+What \`finedelta-bench\` ([bench/coders](../bench/coders)) prints: every coder on the same bytes, in one
+process, with one thread; files and archives are left out. The others are written anew from their
+papers, with the same vector loops and the same zstd. Small models are repeated, each copy for itself.
+
+![Ratio against decode speed](coders.svg)
+
+END
+  "$python" bench/coders/run.py "$bench" "$pairs" "$plot"
+  cat <<END
+
 ## A large pair
 
 4 GiB of bf16 in two shards; the base is Gaussian with a deviation of 0.02, the fine-tune adds Gaussian
@@ -54,3 +67,4 @@ END
   "$python" bench/scale/run.py "$program" "$peak_memory" "$scratch" -- --memory 64M --threads 7
 } >"$page"
 cp "$page" docs/benchmarks.md
+cp "$plot" docs/coders.svg

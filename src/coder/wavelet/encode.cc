@@ -189,14 +189,19 @@ uint32_t total_of(const Histogram::Row& row) {
 class ChunkEncoder {
  public:
   ChunkEncoder(const Plan& plan, FloatLayout layout, const ChunkInput& chunk, Scratch& scratch)
-      : model_(plan.model), layout_(layout), chunk_(chunk), scratch_(scratch), coded_(scratch) {}
+      : model_(plan.model),
+        limits_(plan.limits),
+        layout_(layout),
+        chunk_(chunk),
+        scratch_(scratch),
+        coded_(scratch) {}
 
   // False when it can't be done.
   bool encode(std::vector<std::byte>& stored) {
     make_all_symbols();
     scratch_.bits.clear();
     scratch_.arena.reset(wavelet::arena_bytes(chunk_.units()));
-    if (!write_contexts()) return false;
+    if (!write_streams()) return false;
     scratch_.bits.append(scratch_.rest.finish().data(), scratch_.rest.bits());
     const Bytes bits = scratch_.bits.finish();
     ByteWriter header;
@@ -225,51 +230,66 @@ class ChunkEncoder {
                   model_.context_leading(layout_), scratch_.contexts.data());
       contexts = scratch_.contexts.data();
     }
-    histogram_.count(contexts, scratch_.symbols.data(), units);
     model_.precision = wavelet::best_precision(units);
+    if (model_.class_log2 > 0) {
+      wavelet::find_activities(scratch_.symbols.data(), units, scratch_.activities);
+      wavelet::find_classes(scratch_.activities, limits_, scratch_.classes);
+      wavelet::add_classes(scratch_.classes, model_.contexts, units, scratch_.contexts.data());
+    }
+    histogram_.count(contexts, scratch_.symbols.data(), units);
+    if (model_.class_log2 > 0) return;
     model_.contexts = static_cast<uint8_t>(histogram_.enough_contexts().contexts);
     histogram_.merge(model_.contexts);
     if (model_.contexts == 1) model_.context_bits = 0;
   }
 
   // The symbols of each context one after another; where each begins.
-  std::array<uint8_t*, wavelet::kMostContexts> sort_by_context() {
-    std::array<uint8_t*, wavelet::kMostContexts> streams{};
-    if (model_.contexts == 1) {
+  std::array<uint8_t*, wavelet::kMostStreams> sort_by_context() {
+    std::array<uint8_t*, wavelet::kMostStreams> streams{};
+    if (model_.streams() == 1) {
       streams[0] = scratch_.symbols.data();
       return streams;
     }
-    scratch_.streams.resize(chunk_.units() + wavelet::kMostContexts * kSymbolSlack);
+    scratch_.streams.resize(chunk_.units() + wavelet::kMostStreams * kSymbolSlack);
     uint8_t* next = scratch_.streams.data();
-    for (unsigned k = 0; k < model_.contexts; ++k) {
+    for (unsigned k = 0; k < model_.streams(); ++k) {
       streams[k] = next;
       next += total_of(histogram_.row(k)) + kSymbolSlack;
     }
     partition_symbols(scratch_.contexts.data(), scratch_.symbols.data(), chunk_.units(),
-                      model_.contexts, streams.data());
+                      model_.streams(), streams.data());
     return streams;
   }
 
-  bool write_contexts() {
-    const auto streams = sort_by_context();
+  bool write_stream(StreamEncoder& encoder, const Histogram::Row& row, const uint8_t* symbols) {
+    const uint32_t total = total_of(row);
+    if (total == 0) return true;
+    wavelet::build_tree(wavelet::write_table(row, model_.precision, scratch_.bits), tree_);
+    return encoder.encode(tree_, row, symbols, total);
+  }
+
+  bool write_streams() {
     StreamEncoder encoder(scratch_.bits, coded_, scratch_.arena);
-    Tree tree;
-    for (unsigned k = 0; k < model_.contexts; ++k) {
-      const Histogram::Row& row = histogram_.row(k);
-      const uint32_t total = total_of(row);
-      if (total == 0) continue;
-      wavelet::build_tree(wavelet::write_table(row, model_.precision, scratch_.bits), tree);
-      if (!encoder.encode(tree, row, streams[k], total)) return false;
+    if (model_.class_log2 > 0) {
+      Histogram of_classes;
+      of_classes.count(nullptr, scratch_.classes.data(), scratch_.activities.size());
+      if (!write_stream(encoder, of_classes.row(0), scratch_.classes.data())) return false;
+    }
+    const auto streams = sort_by_context();
+    for (unsigned k = 0; k < model_.streams(); ++k) {
+      if (!write_stream(encoder, histogram_.row(k), streams[k])) return false;
     }
     return true;
   }
 
   wavelet::Model model_;
+  const wavelet::ClassLimits limits_;
   const FloatLayout layout_;
   const ChunkInput& chunk_;
   Scratch& scratch_;
   CodedBits coded_;
   Histogram histogram_;
+  Tree tree_;
 };
 
 }  // namespace

@@ -25,6 +25,9 @@ constexpr uint64_t kWorthwhile = 512;
 // A sample of which more than this part repeats is given to other coders too.
 constexpr size_t kRepeatedPart = 4;
 
+// Of fewer units no classes are made.
+constexpr size_t kLeastForClasses = 4096;
+
 // Of so many predictions at most one has leading bits above those of context 0.
 constexpr size_t kRareTop = 128;
 
@@ -98,30 +101,6 @@ bool repeats_itself(const uint8_t* symbols, size_t units) {
   return units < 64 || equal > units / 8 / kRepeatedPart;
 }
 
-// What the sample costs with this model, scaled to `units`, in bytes.
-uint64_t estimate(const Model& model, FloatLayout layout, const Sample& sample, size_t units,
-                  Scratch& scratch) {
-  const size_t unit = layout.bits / 8;
-  const size_t taken = sample.value.size() / unit;
-  scratch.symbols.resize(taken + kSymbolSlack);
-  scratch.rest.clear();
-  make_symbols(model, layout, sample.value, sample.prediction, scratch.symbols.data(),
-               scratch.rest);
-  const uint8_t* contexts = nullptr;
-  if (model.contexts > 1) {
-    scratch.contexts.resize(taken + kSymbolSlack);
-    contexts_of(static_cast<unsigned>(unit), sample.prediction.data(), taken,
-                model.context_leading(layout), scratch.contexts.data());
-    contexts = scratch.contexts.data();
-  }
-  Histogram histogram;
-  histogram.count(contexts, scratch.symbols.data(), taken);
-  const Histogram::Cost cost = histogram.enough_contexts().cost;
-  const uint64_t symbols = (cost.symbols >> kLog2Fraction) + scratch.rest.bits();
-  constexpr uint64_t kHeader = 8;
-  return kHeader + ((cost.tables >> kLog2Fraction) + symbols * units / taken) / 8;
-}
-
 void add_row(const Histogram::Row& from, Histogram::Row& to) {
   for (unsigned i = 0; i < kMostSymbols; ++i) to[i] += from[i];
 }
@@ -143,6 +122,83 @@ Histogram::Cost cost_of(const Histogram::Row& row) {
   cost.tables = (kBitsOfTable + kBitsOfSymbol * different) << kLog2Fraction;
   return cost;
 }
+
+// Tries models on a sample.
+class Fitter {
+ public:
+  Fitter(FloatLayout layout, const Sample& sample, size_t units, Scratch& scratch)
+      : layout_(layout),
+        sample_(sample),
+        taken_(sample.value.size() / (layout.bits / 8)),
+        units_(units),
+        scratch_(scratch) {}
+
+  // The best model with symbols of this kind.
+  Plan fit(SymbolKind kind) {
+    Plan plan{.model = model_of(kind, layout_, sample_)};
+    scratch_.symbols.resize(taken_ + kSymbolSlack);
+    scratch_.rest.clear();
+    make_symbols(plan.model, layout_, sample_.value, sample_.prediction, scratch_.symbols.data(),
+                 scratch_.rest);
+    plan.estimate = bytes_of(cost(plan.model, {}));
+    plan.repeats = repeats_itself(scratch_.symbols.data(), taken_);
+    if (kind == SymbolKind::kDifference && taken_ >= kLeastForClasses) try_classes(plan);
+    return plan;
+  }
+
+ private:
+  [[nodiscard]] uint64_t bytes_of(const Histogram::Cost& cost) const {
+    constexpr uint64_t kHeader = 8;
+    const uint64_t symbols = (cost.symbols >> kLog2Fraction) + scratch_.rest.bits();
+    return kHeader + ((cost.tables >> kLog2Fraction) + symbols * units_ / taken_) / 8;
+  }
+
+  // With classes by these limits, if there are any.
+  Histogram::Cost cost(const Model& model, const ClassLimits& limits) {
+    const uint8_t* contexts = nullptr;
+    if (model.contexts > 1) {
+      scratch_.contexts.resize(taken_ + kSymbolSlack);
+      contexts_of(layout_.bits / 8, sample_.prediction.data(), taken_,
+                  model.context_leading(layout_), scratch_.contexts.data());
+      contexts = scratch_.contexts.data();
+    }
+    Histogram histogram;
+    if (limits.log2 == 0) {
+      histogram.count(contexts, scratch_.symbols.data(), taken_);
+      return histogram.enough_contexts().cost;
+    }
+    find_classes(scratch_.activities, limits, scratch_.classes);
+    Histogram of_classes;
+    of_classes.count(nullptr, scratch_.classes.data(), scratch_.activities.size());
+    add_classes(scratch_.classes, model.contexts, taken_, scratch_.contexts.data());
+    histogram.count(contexts, scratch_.symbols.data(), taken_);
+    Histogram::Cost cost = histogram.cost();
+    cost.add(of_classes.cost());
+    return cost;
+  }
+
+  void try_classes(Plan& plan) {
+    find_activities(scratch_.symbols.data(), taken_, scratch_.activities);
+    for (uint8_t log2 = 1; log2 <= kMostClassLog2; ++log2) {
+      const ClassLimits limits = find_limits(scratch_.activities, log2);
+      if (limits.log2 == 0) return;
+      Model model = plan.model;
+      model.class_log2 = log2;
+      model.contexts = static_cast<uint8_t>(kMostStreams >> log2);
+      const uint64_t bytes = bytes_of(cost(model, limits));
+      if (bytes + bytes / kWorthwhile >= plan.estimate) continue;
+      plan.model = model;
+      plan.limits = limits;
+      plan.estimate = bytes;
+    }
+  }
+
+  const FloatLayout layout_;
+  const Sample& sample_;
+  const size_t taken_;
+  const size_t units_;
+  Scratch& scratch_;
+};
 
 }  // namespace
 
@@ -170,6 +226,12 @@ void Histogram::merge(unsigned contexts) {
     add_row(rows_[k], rows_[contexts - 1]);
     rows_[k] = {};
   }
+}
+
+Histogram::Cost Histogram::cost() const {
+  Cost cost;
+  for (const Row& row : rows_) cost.add(cost_of(row));
+  return cost;
 }
 
 Histogram::Choice Histogram::enough_contexts() const {
@@ -208,15 +270,12 @@ uint8_t best_precision(size_t units) {
 Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, Scratch& scratch) {
   const size_t unit = layout.bits / 8;
   const Sample sample = take_sample(value, prediction, unit, scratch.bytes);
+  Fitter fitter(layout, sample, value.size() / unit, scratch);
   std::optional<Plan> best;
   for (const SymbolKind kind : {SymbolKind::kDifference, SymbolKind::kLeading}) {
     if (kind == SymbolKind::kDifference && prediction.empty()) continue;
-    const Model model = model_of(kind, layout, sample);
-    const uint64_t bytes = estimate(model, layout, sample, value.size() / unit, scratch);
-    if (best && bytes >= best->estimate) continue;
-    best = {.model = model,
-            .estimate = bytes,
-            .repeats = repeats_itself(scratch.symbols.data(), sample.value.size() / unit)};
+    const Plan plan = fitter.fit(kind);
+    if (!best || plan.estimate < best->estimate) best = plan;
   }
   return *best;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "coder/wavelet/classes.h"
 #include "coder/wavelet/model.h"
 #include "coder/wavelet/table.h"
 
@@ -38,6 +39,9 @@ class Histogram {
     }
   };
 
+  // Of the rows as they are.
+  [[nodiscard]] Cost cost() const;
+
   // So many contexts that more would save next to nothing.
   struct Choice {
     unsigned contexts = 1;
@@ -53,7 +57,8 @@ class Histogram {
 };
 
 struct Plan {
-  Model model;            // without symbol_top, and with as many contexts as there can be
+  Model model;  // without symbol_top, and with as many contexts as there can be
+  ClassLimits limits;
   uint64_t estimate = 0;  // bytes
   bool repeats = false;   // what matches earlier bytes may find something in it
 };

@@ -51,10 +51,11 @@ class Arena {
 constexpr size_t arena_bytes(size_t units) { return 8 * units + 256 * 4 * kSymbolSlack; }
 
 struct Scratch {
-  Plan plan;                      // of the chunk that was analyzed last
-  std::vector<uint8_t> contexts;  // of each unit
-  std::vector<uint8_t> classes;   // of each block
-  std::vector<uint64_t> masks;    // the contexts of each block
+  Plan plan;                         // of the chunk that was analyzed last
+  std::vector<uint8_t> contexts;     // of each unit
+  std::vector<uint8_t> classes;      // of each block
+  std::vector<uint16_t> activities;  // likewise
+  std::vector<uint64_t> masks;       // the contexts of each block
   std::vector<uint8_t> symbols;
   std::vector<uint8_t> streams;  // the symbols of each context
   std::vector<std::byte> coded;  // the bits of all coded nodes
