@@ -91,7 +91,7 @@ def read_header(cursor: Cursor, layout: Layout) -> Header:
         leading=leading,
         precision=precision,
         symbol_fraction=symbol_fraction,
-        lanes=1 << lanes_log2 >> 1,
+        lanes=1 << lanes_log2 if lanes_log2 > 1 else lanes_log2,
         classes=1 << classes_log2,
         exponent_contexts=exponent_contexts,
         context_fraction=context_fraction,

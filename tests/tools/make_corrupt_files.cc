@@ -1,5 +1,5 @@
-// Writes the lying archives of tests/corrupt to FOLDER/files, one file each, and what fuzz_index
-// and fuzz_unpack can start from to FOLDER/index and FOLDER/unpack:
+// Writes the lying archives of tests/corrupt to FOLDER/files, one file each, and what fuzz_index,
+// fuzz_unpack and fuzz_coders can start from to FOLDER/index, FOLDER/unpack and FOLDER/coders:
 //   make_corrupt_files FOLDER
 // The files are committed, so that later readers are held against archives that earlier ones knew.
 #include <cstdio>
@@ -9,11 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "archive/index.h"
 #include "archive/layout.h"
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/zstd.h"
 #include "corrupt/lies.h"
+#include "finedelta/options.h"
+#include "tools/coder_inputs.h"
 
 namespace {
 
@@ -38,6 +41,17 @@ std::string fuzz_input(const archive::Layout& layout, Bytes regions, Bytes body)
   return std::string(as_text(out.view()));
 }
 
+// For archives that lie about the chunk of 64 floats.
+void write_coder_input(const std::filesystem::path& folder, const std::string& name, Bytes index,
+                       const archive::Layout& layout, Bytes regions) {
+  const auto opened = archive::decode_index(index, layout, kDefaultMemory, "a lie");
+  if (!opened) return;
+  const archive::Chunk& chunk = opened->chunks[kPlanesChunk];
+  const Bytes stored = regions.subspan(chunk.offset - archive::kHeaderSlot, chunk.size);
+  if (as_text(stored) == sample_parts().stored[kPlanesChunk]) return;
+  write(folder / "coders" / name, coder_input(DType::kF32, 64, stored));
+}
+
 // For archives whose header and index frame are sound.
 void write_fuzz_inputs(const std::filesystem::path& folder, const std::string& name,
                        const std::string& archive, bool opens) {
@@ -55,7 +69,9 @@ void write_fuzz_inputs(const std::filesystem::path& folder, const std::string& n
   const Bytes regions = bytes.first(layout->index_offset()).subspan(archive::kHeaderSlot);
   write(folder / "index" / name, fuzz_input(*layout, {}, body));
   // An index that is refused is of no use beyond it.
-  if (opens) write(folder / "unpack" / name, fuzz_input(*layout, regions, body));
+  if (!opens) return;
+  write(folder / "unpack" / name, fuzz_input(*layout, regions, body));
+  write_coder_input(folder, name, index, *layout, regions);
 }
 
 }  // namespace
@@ -70,6 +86,7 @@ int main(int argc, char** argv) try {
     write(folder / "files" / lie.name, lie.archive);
     write_fuzz_inputs(folder, lie.name, lie.archive, lie.seen != Seen::kOpening);
   }
+  for (const auto& [name, input] : sound_coder_inputs()) write(folder / "coders" / name, input);
   const std::string sound = seal(regions_of(sample_parts()));
   write(folder / "sound" / "files" / "sound", sound);
   write_fuzz_inputs(folder / "sound", "sound", sound, true);
