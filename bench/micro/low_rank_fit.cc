@@ -1,20 +1,18 @@
 // What a low-rank predictor makes of each matrix of a real pair: estimated bits a weight without
 // and with it, rank, the size of the factors' record, and the time it took.
 //
-// Usage: low_rank_fit BASE FINE-TUNE [RANK [PASSES]]
+// Usage: low_rank_fit BASE FINE-TUNE [RANK]
 #include <fmt/format.h>
 
 #include <chrono>
 #include <cstdlib>
-#include <limits>
 #include <map>
 #include <string>
 
 #include "checkpoint/checkpoint.h"
 #include "kernels/low_rank.h"
-#include "predict/low_rank/fit.h"
+#include "predict/low_rank/find.h"
 #include "predict/low_rank/predictor.h"
-#include "predict/low_rank/quantise.h"
 #include "predict/low_rank/residual_bits.h"
 
 namespace finedelta {
@@ -52,7 +50,7 @@ std::vector<std::byte> everything(const Place& place) {
 }
 
 struct Totals {
-  double weights = 0, base = 0, low_rank = 0, factors = 0, record = 0, fit_s = 0, quantise_s = 0;
+  double weights = 0, base = 0, low_rank = 0, factors = 0, record = 0, seconds = 0;
 };
 
 // The residual of all elements, not of a sample.
@@ -64,8 +62,8 @@ double all_residual_bits(DType dtype, const Factors& factors, Bytes fine, Bytes 
   return residual_bits(dtype, fine, prediction, predictor->elements());
 }
 
-void try_matrix(const std::string& name, const Place& base, const Place& fine,
-                const FitOptions& options, Totals& totals) {
+void try_matrix(const std::string& name, const Place& base, const Place& fine, size_t largest_rank,
+                Totals& totals) {
   const auto& shape = fine.tensor->shape;
   const DType dtype = fine.tensor->dtype;
   uint64_t elements = 1;
@@ -75,11 +73,8 @@ void try_matrix(const std::string& name, const Place& base, const Place& fine,
   const MatrixPair pair = {dtype, rows, columns, reader(fine, columns * dtype_unit(dtype)),
                            reader(base, columns * dtype_unit(dtype))};
   const auto begin = Clock::now();
-  const auto directions = fit_low_rank(pair, options);
-  const double fit_s = seconds_since(begin);
-  if (!directions) std::abort();
-  const auto choice = quantise(pair, *directions);
-  const double quantise_s = seconds_since(begin) - fit_s;
+  const auto choice = find_factors(pair, largest_rank);
+  const double seconds = seconds_since(begin);
   if (!choice) std::abort();
   auto fine_bytes = everything(fine), base_bytes = everything(base);
   fine_bytes.resize(rows * columns * dtype_unit(dtype));
@@ -95,19 +90,18 @@ void try_matrix(const std::string& name, const Place& base, const Place& fine,
   }
   fmt::print(
       "{:48s} {:9.0f}  base {:7.4f}  low rank {:7.4f} (residual estimated {:.4f}, factors {:.4f}, "
-      "record {:.4f}, rank {})  fit {:.3f} s, quantise {:.3f} s\n",
+      "record {:.4f}, rank {})  {:.3f} s\n",
       name, weights, without / weights, with / weights, choice->residual_bits / weights,
-      choice->factor_bits / weights, record / weights, rank, fit_s, quantise_s);
+      choice->factor_bits / weights, record / weights, rank, seconds);
   totals.weights += weights;
   totals.base += without;
   totals.low_rank += with;
   totals.factors += choice->factor_bits;
   totals.record += record;
-  totals.fit_s += fit_s;
-  totals.quantise_s += quantise_s;
+  totals.seconds += seconds;
 }
 
-int run(const char* base_name, const char* fine_name, const FitOptions& options) {
+int run(const char* base_name, const char* fine_name, size_t largest_rank) {
   const auto base = open_checkpoint(base_name, {.role = Role::kBase});
   const auto fine = open_checkpoint(fine_name, {});
   if (!base || !fine) return 1;
@@ -120,15 +114,14 @@ int run(const char* base_name, const char* fine_name, const FitOptions& options)
     const DType dtype = place.tensor->dtype;
     if (dtype != other.tensor->dtype || !can_add_low_rank(dtype)) continue;
     if (place.tensor->shape.size() != other.tensor->shape.size()) continue;
-    try_matrix(name, other, place, options, totals);
+    try_matrix(name, other, place, largest_rank, totals);
   }
   fmt::print(
-      "{:.0f} weights: base {:.4f}, low rank {:.4f}, factors {:.4f} (record {:.4f}); fit {:.4f} "
-      "and "
-      "quantise {:.4f} s per million weights\n",
+      "{:.0f} weights: base {:.4f}, low rank {:.4f}, factors {:.4f} (record {:.4f}); "
+      "{:.4f} s per million weights\n",
       totals.weights, totals.base / totals.weights, totals.low_rank / totals.weights,
       totals.factors / totals.weights, totals.record / totals.weights,
-      totals.fit_s / totals.weights * 1e6, totals.quantise_s / totals.weights * 1e6);
+      totals.seconds / totals.weights * 1e6);
   return 0;
 }
 
@@ -137,8 +130,6 @@ int run(const char* base_name, const char* fine_name, const FitOptions& options)
 
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
-  finedelta::FitOptions options;
-  if (argc > 3) options.rank = std::strtoull(argv[3], nullptr, 10);
-  if (argc > 4) options.passes = std::atoi(argv[4]);
-  return finedelta::run(argv[1], argv[2], options);
+  const size_t largest_rank = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 32;
+  return finedelta::run(argv[1], argv[2], largest_rank);
 }

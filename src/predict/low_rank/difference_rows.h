@@ -23,6 +23,9 @@ class DifferenceRows {
   // or differ by more than 1e15, are 0: their squares and products would not be finite either.
   Result<std::span<const float>> read(uint64_t row);
 
+  // The base's elements of the block that was read last.
+  [[nodiscard]] std::span<const float> base() const { return base_; }
+
  private:
   Status read_floats(const ReadRows& read, uint64_t row, std::span<float> to);
 

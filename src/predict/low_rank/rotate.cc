@@ -67,6 +67,16 @@ void orthonormalise(MatrixXf& matrix) {
   for (int i = 0; i < 2; ++i) multiply(matrix, Spectrum(matrix).whitening());
 }
 
+void orthonormalise_right(MatrixXf& y, MatrixXf& w) {
+  const Spectrum spectrum(w);
+  multiply(w, spectrum.whitening());
+  MatrixXd stretched = spectrum.vectors;
+  for (Index i = 0; i < spectrum.squares.size(); ++i) {
+    stretched.col(i) *= std::sqrt(std::max(spectrum.squares(i), 0.0));
+  }
+  multiply(y, stretched);
+}
+
 std::vector<float> diagonalise(MatrixXf& y, MatrixXf& w) {
   const Spectrum spectrum(y);
   multiply(y, spectrum.whitening());

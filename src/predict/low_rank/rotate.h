@@ -11,6 +11,10 @@ namespace finedelta {
 // first; those in which they are within rounding errors of nothing become zero.
 void orthonormalise(Eigen::MatrixXf& matrix);
 
+// Makes the columns of w orthonormal and keeps y w^T as it is, but for directions of w within
+// rounding errors of nothing.
+void orthonormalise_right(Eigen::MatrixXf& y, Eigen::MatrixXf& w);
+
 // With y = U S V^T: y becomes U, w becomes w V; returns the diagonal of S, falling.
 std::vector<float> diagonalise(Eigen::MatrixXf& y, Eigen::MatrixXf& w);
 
