@@ -10,9 +10,11 @@
 
 #include "base/error.h"
 #include "kernels/cast.h"
+#include "predict/low_rank/find.h"
 #include "predict/low_rank/fit.h"
 #include "predict/low_rank/predictor.h"
 #include "predict/low_rank/quantise.h"
+#include "predict/low_rank/refine.h"
 #include "predict/low_rank/residual_bits.h"
 
 namespace finedelta {
@@ -64,9 +66,13 @@ std::vector<float> normal(size_t count, float deviation, uint64_t seed) {
   return values;
 }
 
-// A base, and the same with a matrix of low rank added.
+// A base whose values all types hold (nearly: F16's smallest have a larger unit), and the same with
+// a matrix of low rank added.
 Matrices with_low_rank(uint64_t rows, uint64_t columns, size_t rank, float gain, DType dtype) {
-  const auto base = normal(rows * columns, 0.02f, 1);
+  auto base = normal(rows * columns, 0.02f, 1);
+  for (float& value : base) {
+    value = std::bit_cast<float>(std::bit_cast<uint32_t>(value) & 0xFFFF'0000);
+  }
   const auto left = normal(rank * rows, 1, 2);
   const auto right = normal(rank * columns, gain, 3);
   auto fine = base;
@@ -212,6 +218,57 @@ TEST(LowRankFit, PassesOnAnErrorOfReading) {
   EXPECT_FALSE(quantise(pair, {}).has_value());
 }
 
+TEST(LowRankRefine, WeightsBringAnAdapterCloser) {
+  auto matrices = with_low_rank(400, 300, 4, 0.001f, DType::kBF16);
+  const auto exact = with_low_rank(400, 300, 4, 0.001f, DType::kF32);
+  const auto plain = fitted(matrices, {.rank = 4});
+  const auto refined = refine(matrices.pair(), plain, 4, 2);
+  ASSERT_TRUE(refined.has_value());
+  ASSERT_EQ(refined->rank(), 4u);
+  expect_orthonormal(refined->left, 4);
+  expect_orthonormal(refined->right, 4);
+  EXPECT_LT(worst_error(exact, *refined), 0.6 * worst_error(exact, plain));
+}
+
+TEST(LowRankRefine, ADirectionThatIsNotThereVanishes) {
+  auto matrices = with_low_rank(40, 30, 1, 0.001f, DType::kF16);
+  auto directions = fitted(matrices, {.rank = 1});
+  directions.values.push_back(directions.values[0]);
+  directions.left.resize(2 * 40);
+  directions.right.resize(2 * 30);  // all zero
+  const auto refined = refine(matrices.pair(), directions, 2, 2);
+  ASSERT_TRUE(refined.has_value());
+  EXPECT_EQ(refined->rank(), 1u);
+}
+
+TEST(LowRankRefine, SpecialValuesAndZerosLeaveItFinite) {
+  for (const DType dtype : {DType::kBF16, DType::kF16, DType::kF32}) {
+    auto matrices = with_low_rank(60, 50, 2, 0.001f, dtype);
+    const size_t unit = dtype_unit(dtype);
+    std::ranges::fill(std::span(matrices.fine).first(3 * 50 * unit), std::byte{0});
+    std::ranges::fill(std::span(matrices.base).first(2 * 50 * unit), std::byte{0});
+    std::ranges::fill(std::span(matrices.fine).last(10 * unit), std::byte{0xFF});
+    const auto directions = fitted(matrices, {.rank = 3});
+    const auto refined = refine(matrices.pair(), directions, directions.rank(), 2);
+    ASSERT_TRUE(refined.has_value());
+    for (const auto& values : {refined->values, refined->left, refined->right}) {
+      for (const float value : values) ASSERT_TRUE(std::isfinite(value));
+    }
+  }
+}
+
+TEST(LowRankFind, RefinesWhatSeemsMerged) {
+  auto matrices = with_low_rank(400, 600, 4, 0.001f, DType::kBF16);
+  const auto plain = quantise(matrices.pair(), fitted(matrices, {}));
+  matrices.elements_read = 0;
+  const auto found = find_factors(matrices.pair(), 32);
+  ASSERT_TRUE(found.has_value());
+  ASSERT_TRUE(found->factors.has_value());
+  EXPECT_EQ(found->factors->rank(), 4u);
+  EXPECT_LT(found->residual_bits, 0.6 * plain->residual_bits);
+  EXPECT_EQ(matrices.elements_read, 2u * (5 + 2) * 400 * 600);  // the sample is everything here
+}
+
 LowRankChoice chosen(Matrices& matrices, const FitOptions& options) {
   auto choice = quantise(matrices.pair(), fitted(matrices, options));
   EXPECT_TRUE(choice.has_value());
@@ -271,6 +328,14 @@ TEST(LowRankQuantise, NothingWhereNothingIsGained) {
   for (size_t i = 0; i < few.size(); i += 997) few[i] *= 1.01f;
   Matrices few_changes(200, 300, base, few, DType::kBF16);
   EXPECT_FALSE(chosen(few_changes, {}).factors.has_value());
+}
+
+TEST(LowRankFind, NothingForAMatrixThatIsTheSame) {
+  auto matrices = with_low_rank(50, 60, 1, 0.0f, DType::kBF16);
+  const auto found = find_factors(matrices.pair(), 32);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_FALSE(found->factors.has_value());
+  EXPECT_EQ(found->residual_bits, found->base_bits);
 }
 
 TEST(LowRankQuantise, AStepPerDirectionStaysWithinBounds) {
