@@ -31,7 +31,7 @@ void add(const LowRankProduct& product, uint64_t first, size_t count, const std:
 
 // The part of `right` that all rows go over before the next part stays in an L1 cache of 32 KiB,
 // beside the rows' own data.
-constexpr size_t kRightBlockBytes = 20 * 1024;
+constexpr size_t kRightBlockBytes = size_t{20} * 1024;
 
 // sum + the two products of each lane's halves. On x86 one instruction and an addition; elsewhere
 // `odd` takes up one product of each lane.

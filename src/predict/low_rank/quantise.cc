@@ -26,11 +26,11 @@ constexpr double kSmallestGain = 1.0 / 256;
 // the direction's singular value, so strong directions need fine steps. With the square of the
 // steps inverse to the singular values every direction adds the same error.
 struct Steps {
-  float scale = 0;
+  float scale;
   std::vector<uint8_t> shifts;
 
-  Steps(const SingularDirections& directions, size_t rank, float step) {
-    scale = step * step / directions.values[0];
+  Steps(const SingularDirections& directions, size_t rank, float step)
+      : scale(step * step / directions.values[0]) {
     for (size_t k = 0; k < rank; ++k) {
       const double shift = std::round(std::log2(directions.values[0] / directions.values[k]));
       shifts.push_back(static_cast<uint8_t>(std::clamp(shift, 0.0, double{kLargestShift})));
