@@ -1,7 +1,6 @@
 #include "match/match.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/error.h"
 #include "base/threads.h"
@@ -104,23 +103,24 @@ class Matcher {
     return {};
   }
 
-  // Of the factors that fit, the first ones (least squares) and those with most exact hits are
-  // worth an estimate.
+  // Of the factors that fit, those with most exact hits and the last ones (least squares) are worth
+  // an estimate.
   Status try_pair(const TensorRef& first, const TensorRef& second) {
     FloatSample bases[kMostBases];
     FINEDELTA_ASSIGN(bases[0], sampler_.read_floats(source(first)));
     FINEDELTA_ASSIGN(bases[1], sampler_.read_floats(source(second)));
-    std::optional<Prediction<TensorRef>> most_hits;
-    uint64_t most = 0;
+    std::vector<Prediction<TensorRef>> predictions;
     for (const auto& [a, b] : fit_combination(bases[0], bases[1], sampler_.floats())) {
-      const auto prediction = Prediction<TensorRef>::combination(first, second, a, b);
-      const uint64_t hits = sampler_.count_hits(prediction.formula, bases);
-      if (!most_hits) consider(prediction, sampler_.estimate(prediction.formula, bases));
-      if (most_hits && hits <= most) continue;
-      most_hits = prediction;
-      most = hits;
+      predictions.push_back(Prediction<TensorRef>::combination(first, second, a, b));
     }
-    if (most_hits) consider(*most_hits, sampler_.estimate(most_hits->formula, bases));
+    if (predictions.empty()) return {};
+    const auto most_hits =
+        std::ranges::max_element(predictions, {}, [&](const Prediction<TensorRef>& prediction) {
+          return sampler_.count_hits(prediction.formula, bases);
+        });
+    for (const auto& prediction : {*most_hits, predictions.back()}) {
+      consider(prediction, sampler_.estimate(prediction.formula, bases));
+    }
     return {};
   }
 

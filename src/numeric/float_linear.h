@@ -1,5 +1,5 @@
 // Products and sums of F32 numbers, given as bits, that every CPU computes alike. They are part of
-// the archive format: docs/format.md, section 6.
+// the archive format: docs/format.md, section 6.2.
 //
 // Only numbers of a safe range take part, and zeros: with factors that are allowed, every operand
 // and every result is then a normal number or zero. So it makes no difference whether a CPU keeps

@@ -20,7 +20,8 @@ void predict_combination(const FloatArray& first, const FloatArray& second,
 using CombinationFactors = std::array<float, 2>;
 
 // Factors that are worth trying where `first` and `second` are to predict `value`, all of as many
-// elements: none to a few, the same on every machine.
+// elements: none to a few, the likeliest of a person's first, those of least squares last; the same
+// on every machine.
 [[nodiscard]] std::vector<CombinationFactors> fit_combination(std::span<const float> first,
                                                               std::span<const float> second,
                                                               std::span<const float> value);

@@ -63,22 +63,22 @@ std::vector<CombinationFactors> fit_combination(std::span<const float> first,
                                                 std::span<const float> value) {
   const Sums sums = sum_products(first, second, value);
   Candidates candidates;
-  // Where the parents are all but equal, the equations say nothing about each alone: then only
-  // weights that add up to 1 can be found.
+  if (sums.step_step == 0) return {};
+  // Weights that add up to 1 are the rule. Where the parents are all but equal, the equations of
+  // least squares say nothing about each alone, and no others can be found.
+  const double step = sums.step_value / sums.step_step;
+  candidates.add(0.5, 0.5);
+  candidates.add_usual(1 - step, step);
   constexpr double kLeastDeterminant = 1e-12;
   const double determinant = sums.aa * sums.bb - sums.ab * sums.ab;
-  if (determinant > kLeastDeterminant * sums.aa * sums.bb) {
-    const double a = (sums.av * sums.bb - sums.bv * sums.ab) / determinant;
-    const double b = (sums.bv * sums.aa - sums.av * sums.ab) / determinant;
-    candidates.add(a, b);
-    candidates.add_usual(a, b);
+  if (determinant <= kLeastDeterminant * sums.aa * sums.bb) {
+    candidates.add(1 - step, step);
+    return candidates.take();
   }
-  if (sums.step_step > 0) {
-    const double b = sums.step_value / sums.step_step;
-    candidates.add(1 - b, b);
-    candidates.add_usual(1 - b, b);
-    candidates.add(0.5, 0.5);
-  }
+  const double a = (sums.av * sums.bb - sums.bv * sums.ab) / determinant;
+  const double b = (sums.bv * sums.aa - sums.av * sums.ab) / determinant;
+  candidates.add_usual(a, b);
+  candidates.add(a, b);
   return candidates.take();
 }
 

@@ -66,8 +66,8 @@ std::vector<float> fit_scales(std::span<const float> base, std::span<const float
     const bool known = std::ranges::find(scales, scale) != scales.end();
     if (is_scale(scale) && scale != 1 && !known) scales.push_back(scale);
   };
-  for (const double scale : fitted) add(scale);
   for (const int parts : kUsualParts) add(rounded_to(fitted[1], parts));
+  for (const double scale : fitted) add(scale);
   return scales;
 }
 
