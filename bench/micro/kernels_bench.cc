@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cast.h"
+#include "kernels/linear.h"
 #include "kernels/planes.h"
 #include "kernels/target.h"
 
@@ -62,6 +63,20 @@ void cast(benchmark::State& state, DType from, DType to) {
   });
 }
 
+void scale(benchmark::State& state, DType from, DType to) {
+  const size_t count = kSize / dtype_unit(from);
+  measure(state, [=](const std::byte* in, const std::byte*, std::byte* out) {
+    scale_elements({from, in}, 0.9f, count, to, out);
+  });
+}
+
+void combine(benchmark::State& state, DType from, DType to) {
+  const size_t count = kSize / dtype_unit(from);
+  measure(state, [=](const std::byte* in, const std::byte* prediction, std::byte* out) {
+    combine_elements({from, in}, {from, prediction}, {0.3f, 0.7f}, count, to, out);
+  });
+}
+
 BENCHMARK(copy);
 BENCHMARK_CAPTURE(split, unit_1, 1);
 BENCHMARK_CAPTURE(split, unit_2, 2);
@@ -77,6 +92,10 @@ BENCHMARK_CAPTURE(cast, f32_to_f16, DType::kF32, DType::kF16);
 BENCHMARK_CAPTURE(cast, f16_to_f32, DType::kF16, DType::kF32);
 BENCHMARK_CAPTURE(cast, f16_to_bf16, DType::kF16, DType::kBF16);
 BENCHMARK_CAPTURE(cast, bf16_to_f16, DType::kBF16, DType::kF16);
+BENCHMARK_CAPTURE(scale, bf16, DType::kBF16, DType::kBF16);
+BENCHMARK_CAPTURE(scale, f32, DType::kF32, DType::kF32);
+BENCHMARK_CAPTURE(combine, bf16, DType::kBF16, DType::kBF16);
+BENCHMARK_CAPTURE(combine, f32, DType::kF32, DType::kF32);
 
 }  // namespace
 }  // namespace finedelta

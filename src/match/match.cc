@@ -54,8 +54,9 @@ class Matcher {
 
  private:
   struct Single {
-    TensorRef ref;
     uint64_t size = 0;  // estimated, when predicted from this one
+    TensorRef ref;
+    auto operator<=>(const Single&) const = default;
   };
 
   BaseSource source(const TensorRef& ref) const {
@@ -73,9 +74,9 @@ class Matcher {
     for (const TensorRef& ref : found.tensors) {
       FINEDELTA_ASSIGN(const uint64_t size, sampler_.estimate_from(source(ref)));
       consider(Prediction<TensorRef>::base(ref), size);
-      singles_.push_back({.ref = ref, .size = size});
+      singles_.push_back({.size = size, .ref = ref});
     }
-    std::ranges::stable_sort(singles_, {}, &Single::size);
+    std::ranges::sort(singles_);
     return {};
   }
 
