@@ -42,7 +42,7 @@ HWY_INLINE hn::Mask<D> is_safe_f32(D d, V bits) {
 }
 
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE Product<D> product(D d, V bits, float factor) {
+HWY_INLINE Product<D> product(D, V bits, float factor) {
   const hn::RebindToFloat<D> float_d;
   return hn::Mul(hn::BitCast(float_d, bits), hn::Set(float_d, factor));
 }
