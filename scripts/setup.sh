@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 kBuildPackages=(g++ cmake ninja-build ccache libhwy-dev libzstd-dev libxxhash-dev libssl-dev
-  libcli11-dev libfmt-dev nlohmann-json3-dev)
+  libcli11-dev libfmt-dev nlohmann-json3-dev libeigen3-dev)
 kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev python3-venv ca-certificates)
 kCiPackages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev libbenchmark-dev)
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cast.h"
+#include "kernels/low_rank.h"
 #include "kernels/planes.h"
 #include "kernels/target.h"
 
@@ -62,6 +63,35 @@ void cast(benchmark::State& state, DType from, DType to) {
   });
 }
 
+// A chunk in the middle of a matrix of 4096 columns, beginning in the middle of a row. "items" are
+// weights.
+void low_rank(benchmark::State& state, DType type) {
+  constexpr size_t kRows = 66, kColumns = 4096, kCount = size_t{1} << 18;
+  const auto rank = static_cast<size_t>(state.range(0));
+  const auto factors = [rank](size_t length) {
+    std::vector<int16_t> values(rank * length);
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = static_cast<int16_t>(i * 167 % 251) - 125;
+    return values;
+  };
+  const std::vector<int32_t> left = pack_left(factors(kRows), kRows);
+  const std::vector<int32_t> right = pack_right(factors(kColumns), kColumns);
+  const LowRankProduct product = {.columns = kColumns,
+                                  .pairs = (rank + 1) / 2,
+                                  .scale = 0x1p-24f,
+                                  .left = left.data(),
+                                  .right = right.data(),
+                                  .stride = kColumns + kLowRankPadding};
+  const std::vector<std::byte> base(kCount * dtype_unit(type), std::byte{0x3C});
+  std::vector<std::byte> out(base.size());
+  for (auto _ : state) {
+    add_low_rank(type, product, kColumns / 2, kCount, base.data(), out.data());
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kCount));
+}
+
 BENCHMARK(copy);
 BENCHMARK_CAPTURE(split, unit_1, 1);
 BENCHMARK_CAPTURE(split, unit_2, 2);
@@ -77,6 +107,9 @@ BENCHMARK_CAPTURE(cast, f32_to_f16, DType::kF32, DType::kF16);
 BENCHMARK_CAPTURE(cast, f16_to_f32, DType::kF16, DType::kF32);
 BENCHMARK_CAPTURE(cast, f16_to_bf16, DType::kF16, DType::kBF16);
 BENCHMARK_CAPTURE(cast, bf16_to_f16, DType::kBF16, DType::kF16);
+BENCHMARK_CAPTURE(low_rank, bf16, DType::kBF16)->Arg(8)->Arg(16)->Arg(32)->Arg(64);
+BENCHMARK_CAPTURE(low_rank, f16, DType::kF16)->Arg(16);
+BENCHMARK_CAPTURE(low_rank, f32, DType::kF32)->Arg(16)->Arg(32);
 
 }  // namespace
 }  // namespace finedelta

@@ -47,7 +47,7 @@ class CodedBits {
   // Each lane costs two bytes: so many that this is no more than about half a percent.
   [[nodiscard]] unsigned lanes() const {
     if (nibbles_ == 0) return 0;
-    const auto lanes = static_cast<unsigned>(std::min<size_t>(nibbles_ / 768, kMostLanes));
+    const auto lanes = static_cast<unsigned>(std::min<size_t>(nibbles_ / 512, kMostLanes));
     return lanes < 4 ? 1 : std::bit_floor(lanes);
   }
 
@@ -194,7 +194,8 @@ class ChunkEncoder {
         layout_(layout),
         chunk_(chunk),
         scratch_(scratch),
-        coded_(scratch) {}
+        coded_(scratch),
+        histogram_(scratch.histogram) {}
 
   // False when it can't be done.
   bool encode(std::vector<std::byte>& stored) {
@@ -236,7 +237,7 @@ class ChunkEncoder {
       wavelet::find_classes(scratch_.activities, limits_, scratch_.classes);
       wavelet::add_classes(scratch_.classes, model_.contexts, units, scratch_.contexts.data());
     }
-    histogram_.count(contexts, scratch_.symbols.data(), units);
+    histogram_.count(contexts, scratch_.symbols.data(), units, symbol_count(model_.kind, layout_));
     if (model_.class_log2 > 0) return;
     model_.contexts = static_cast<uint8_t>(histogram_.enough_contexts().contexts);
     histogram_.merge(model_.contexts);
@@ -271,9 +272,11 @@ class ChunkEncoder {
   bool write_streams() {
     StreamEncoder encoder(scratch_.bits, coded_, scratch_.arena);
     if (model_.class_log2 > 0) {
-      Histogram of_classes;
-      of_classes.count(nullptr, scratch_.classes.data(), scratch_.activities.size());
-      if (!write_stream(encoder, of_classes.row(0), scratch_.classes.data())) return false;
+      std::array<uint32_t, wavelet::kMostSymbols> counts{};
+      for (const uint8_t k : std::span(scratch_.classes).first(scratch_.activities.size())) {
+        ++counts[k];
+      }
+      if (!write_stream(encoder, counts, scratch_.classes.data())) return false;
     }
     const auto streams = sort_by_context();
     for (unsigned k = 0; k < model_.streams(); ++k) {
@@ -288,7 +291,7 @@ class ChunkEncoder {
   const ChunkInput& chunk_;
   Scratch& scratch_;
   CodedBits coded_;
-  Histogram histogram_;
+  Histogram& histogram_;
   Tree tree_;
 };
 

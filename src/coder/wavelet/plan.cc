@@ -15,11 +15,7 @@ namespace {
 constexpr size_t kSampleUnits = 16384;
 constexpr size_t kWindows = 4;
 
-// What a table costs for each symbol that comes and for itself: measured on real models.
-constexpr uint64_t kBitsOfSymbol = 5;
-constexpr uint64_t kBitsOfTable = 10;
-
-// Contexts that save less than this part are not worth their time.
+// Classes that save less than this part are not worth their time.
 constexpr uint64_t kWorthwhile = 512;
 
 // A sample of which more than this part repeats is given to other coders too.
@@ -28,10 +24,11 @@ constexpr size_t kRepeatedPart = 4;
 // Of fewer units no classes are made.
 constexpr size_t kLeastForClasses = 4096;
 
+// What the top of the contexts is found from.
+constexpr size_t kUnitsForTop = 4096;
+
 // Of so many predictions at most one has leading bits above those of context 0.
 constexpr size_t kRareTop = 128;
-
-constexpr std::array<unsigned, 8> kContextCounts = {1, 2, 3, 4, 6, 8, 12, 16};
 
 struct Sample {
   Bytes value;
@@ -65,7 +62,7 @@ uint32_t magnitude(Bytes values, size_t i) {
 
 // The leading bits that only few predictions are above of.
 uint32_t find_context_top(FloatLayout layout, unsigned shift, Bytes prediction) {
-  const size_t units = prediction.size() / (layout.bits / 8);
+  const size_t units = std::min(prediction.size() / (layout.bits / 8), kUnitsForTop);
   std::vector<uint32_t> counts(size_t{1} << (layout.bits - 1 - shift));
   with_bits(layout, [&](auto bits) {
     for (size_t i = 0; i < units; ++i) ++counts[magnitude<decltype(bits)>(prediction, i) >> shift];
@@ -99,28 +96,6 @@ bool repeats_itself(const uint8_t* symbols, size_t units) {
     equal += load<uint64_t>(bytes + i) == load<uint64_t>(bytes + i - 8) ? 1 : 0;
   }
   return units < 64 || equal > units / 8 / kRepeatedPart;
-}
-
-void add_row(const Histogram::Row& from, Histogram::Row& to) {
-  for (unsigned i = 0; i < kMostSymbols; ++i) to[i] += from[i];
-}
-
-// The entropy is n log2 n of the sum, less c log2 c of each count.
-Histogram::Cost cost_of(const Histogram::Row& row) {
-  Histogram::Cost cost;
-  uint64_t total = 0;
-  uint64_t different = 0;
-  uint64_t sum = 0;
-  for (const uint32_t count : row) {
-    if (count == 0) continue;
-    total += count;
-    sum += uint64_t{count} * log2_fixed(count);
-    ++different;
-  }
-  if (total == 0) return cost;
-  cost.symbols = total * log2_fixed(static_cast<uint32_t>(total)) - sum;
-  cost.tables = (kBitsOfTable + kBitsOfSymbol * different) << kLog2Fraction;
-  return cost;
 }
 
 // Tries models on a sample.
@@ -162,18 +137,18 @@ class Fitter {
                   model.context_leading(layout_), scratch_.contexts.data());
       contexts = scratch_.contexts.data();
     }
-    Histogram histogram;
+    Histogram& histogram = scratch_.histogram;
+    const unsigned symbols = symbol_count(model.kind, layout_);
     if (limits.log2 == 0) {
-      histogram.count(contexts, scratch_.symbols.data(), taken_);
+      histogram.count(contexts, scratch_.symbols.data(), taken_, symbols);
       return histogram.enough_contexts().cost;
     }
     find_classes(scratch_.activities, limits, scratch_.classes);
-    Histogram of_classes;
-    of_classes.count(nullptr, scratch_.classes.data(), scratch_.activities.size());
-    add_classes(scratch_.classes, model.contexts, taken_, scratch_.contexts.data());
-    histogram.count(contexts, scratch_.symbols.data(), taken_);
+    histogram.count(nullptr, scratch_.classes.data(), scratch_.activities.size(), model.classes());
     Histogram::Cost cost = histogram.cost();
-    cost.add(of_classes.cost());
+    add_classes(scratch_.classes, model.contexts, taken_, scratch_.contexts.data());
+    histogram.count(contexts, scratch_.symbols.data(), taken_, symbols);
+    cost.add(histogram.cost());
     return cost;
   }
 
@@ -202,56 +177,6 @@ class Fitter {
 
 }  // namespace
 
-void Histogram::count(const uint8_t* contexts, const uint8_t* symbols, size_t units) {
-  // Different rows in turn, so that equal symbols in sequence do not wait for one another.
-  if (contexts == nullptr) {
-    std::array<Row, 4> parts{};
-    for (size_t i = 0; i < units; ++i) ++parts[i % 4][symbols[i]];
-    for (const Row& part : parts) add_row(part, rows_[0]);
-    return;
-  }
-  Row* const rows = rows_.data();
-  Row* const others = others_.data();
-  size_t i = 0;
-  for (; i + 2 <= units; i += 2) {
-    ++rows[contexts[i]][symbols[i]];
-    ++others[contexts[i + 1]][symbols[i + 1]];
-  }
-  if (i < units) ++rows[contexts[i]][symbols[i]];
-  for (unsigned k = 0; k < kMostContexts; ++k) add_row(others[k], rows[k]);
-}
-
-void Histogram::merge(unsigned contexts) {
-  for (unsigned k = contexts; k < kMostContexts; ++k) {
-    add_row(rows_[k], rows_[contexts - 1]);
-    rows_[k] = {};
-  }
-}
-
-Histogram::Cost Histogram::cost() const {
-  Cost cost;
-  for (const Row& row : rows_) cost.add(cost_of(row));
-  return cost;
-}
-
-Histogram::Choice Histogram::enough_contexts() const {
-  std::array<Cost, kMostContexts> own{};  // of each row
-  for (unsigned k = 0; k < kMostContexts; ++k) own[k] = cost_of(rows_[k]);
-  std::array<Choice, kContextCounts.size()> choices;
-  Row last{};
-  unsigned merged = kMostContexts;
-  for (size_t i = choices.size(); i-- > 0;) {
-    const unsigned contexts = kContextCounts[i];
-    while (merged >= contexts) add_row(rows_[--merged], last);
-    choices[i] = {.contexts = contexts, .cost = cost_of(last)};
-    for (unsigned k = 0; k + 1 < contexts; ++k) choices[i].cost.add(own[k]);
-  }
-  const auto all = [](const Choice& choice) { return choice.cost.all(); };
-  const uint64_t least = all(*std::ranges::min_element(choices, {}, all));
-  return *std::ranges::find_if(
-      choices, [&](uint64_t cost) { return cost <= least + least / kWorthwhile; }, all);
-}
-
 uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value) {
   const unsigned shift = layout.mantissa - model.symbol_bits;
   const size_t units = value.size() / (layout.bits / 8);
@@ -274,6 +199,10 @@ Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, Scratch& scrat
   std::optional<Plan> best;
   for (const SymbolKind kind : {SymbolKind::kDifference, SymbolKind::kLeading}) {
     if (kind == SymbolKind::kDifference && prediction.empty()) continue;
+    // Leading symbols leave so many bits of each unit as they are.
+    const size_t trailing =
+        (layout.mantissa - std::min(2u, layout.mantissa)) * (value.size() / unit);
+    if (best && best->estimate <= trailing / 8) continue;
     const Plan plan = fitter.fit(kind);
     if (!best || plan.estimate < best->estimate) best = plan;
   }

@@ -51,6 +51,7 @@ class Arena {
 constexpr size_t arena_bytes(size_t units) { return 8 * units + 256 * 4 * kSymbolSlack; }
 
 struct Scratch {
+  Histogram histogram;
   Plan plan;                         // of the chunk that was analyzed last
   std::vector<uint8_t> contexts;     // of each unit
   std::vector<uint8_t> classes;      // of each block

@@ -1,0 +1,46 @@
+#include "predict/low_rank/difference_rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/cast.h"
+
+namespace finedelta {
+
+namespace {
+
+constexpr uint64_t kBlockElements = uint64_t{1} << 20;
+constexpr float kLargestDifference = 1e15f;
+
+}  // namespace
+
+DifferenceRows::DifferenceRows(const MatrixPair& pair)
+    : pair_(pair), block_rows_(std::max<uint64_t>(kBlockElements / pair.columns, 1)) {
+  const uint64_t elements = std::min(block_rows_, pair.rows) * pair.columns;
+  base_.resize(elements);
+  difference_.resize(elements);
+}
+
+Result<std::span<const float>> DifferenceRows::read(uint64_t row) {
+  const uint64_t count = std::min(block_rows_, pair_.rows - row) * pair_.columns;
+  const auto difference = std::span(difference_).first(count);
+  FINEDELTA_CHECK(read_floats(pair_.read_base, row, std::span(base_).first(count)));
+  FINEDELTA_CHECK(read_floats(pair_.read_fine, row, difference));
+  for (size_t i = 0; i < count; ++i) {
+    const float gained = difference[i] - base_[i];
+    difference[i] = std::abs(gained) <= kLargestDifference ? gained : 0.0f;
+  }
+  return difference;
+}
+
+Status DifferenceRows::read_floats(const ReadRows& read, uint64_t row, std::span<float> to) {
+  if (pair_.dtype == DType::kF32) return read(row, std::as_writable_bytes(to));
+  bytes_.resize(to.size() * dtype_unit(pair_.dtype));
+  FINEDELTA_CHECK(read(row, bytes_));
+  cast_elements(pair_.dtype, DType::kF32, bytes_.data(), to.size(),
+                std::as_writable_bytes(to).data());
+  return {};
+}
+
+}  // namespace finedelta

@@ -1,0 +1,41 @@
+// Blocks of rows of fine - base, as floats.
+#ifndef FINEDELTA_PREDICT_LOW_RANK_DIFFERENCE_ROWS_H_
+#define FINEDELTA_PREDICT_LOW_RANK_DIFFERENCE_ROWS_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "predict/low_rank/matrix_pair.h"
+
+namespace finedelta {
+
+class DifferenceRows {
+ public:
+  // `pair` must outlive it. Its element types are checked by can_add_low_rank.
+  explicit DifferenceRows(const MatrixPair& pair);
+
+  [[nodiscard]] uint64_t rows() const { return pair_.rows; }
+  [[nodiscard]] uint64_t columns() const { return pair_.columns; }
+  [[nodiscard]] uint64_t block_rows() const { return block_rows_; }
+
+  // The block that begins with this row; valid until the next call. Elements that are not finite,
+  // or differ by more than 1e15, are 0: their squares and products would not be finite either.
+  Result<std::span<const float>> read(uint64_t row);
+
+  // The base's elements of the block that was read last.
+  [[nodiscard]] std::span<const float> base() const { return base_; }
+
+ private:
+  Status read_floats(const ReadRows& read, uint64_t row, std::span<float> to);
+
+  const MatrixPair& pair_;
+  uint64_t block_rows_;
+  std::vector<std::byte> bytes_;
+  std::vector<float> base_;
+  std::vector<float> difference_;
+};
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_PREDICT_LOW_RANK_DIFFERENCE_ROWS_H_

@@ -1,0 +1,42 @@
+// Two narrow integer matrices whose product is what a matrix gained over its base, and their record
+// in an archive. spec.md says what the fields mean.
+#ifndef FINEDELTA_PREDICT_LOW_RANK_FACTORS_H_
+#define FINEDELTA_PREDICT_LOW_RANK_FACTORS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "finedelta/result.h"
+
+namespace finedelta {
+
+inline constexpr size_t kLargestRank = 256;
+inline constexpr unsigned kLargestShift = 14;
+
+// Element (i, j) of the product is scale * sum over k of (left[k][i] << shifts[k]) * right[k][j].
+struct Factors {
+  uint64_t rows = 0;
+  uint64_t columns = 0;
+  float scale = 0;
+  std::vector<uint8_t> shifts;  // one for each rank
+  std::vector<int16_t> left;    // rank x rows: one column of the left factor after another
+  std::vector<int16_t> right;   // rank x columns
+
+  [[nodiscard]] size_t rank() const { return shifts.size(); }
+};
+
+// Whether sizes agree and numbers are within their bounds: those of kernels/low_rank.h for the
+// shifted factors, and 1 to kLargestRank, 0 to kLargestShift. kDamaged, with the reason, if not.
+Status check_factors(const Factors& factors);
+
+// Needs factors that check_factors accepts.
+[[nodiscard]] std::vector<std::byte> encode_factors(const Factors& factors);
+
+// kDamaged for anything that encode_factors could not have written but for its choice of Rice
+// parameters. Allocates at most 16 bytes for each byte of `record`.
+Result<Factors> decode_factors(Bytes record);
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_PREDICT_LOW_RANK_FACTORS_H_
