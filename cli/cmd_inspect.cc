@@ -35,8 +35,9 @@ Json tensor_json(const TensorSummary& tensor) {
   Json object{{"name", tensor.name},   {"shard", tensor.shard}, {"dtype", tensor.dtype},
               {"shape", tensor.shape}, {"bytes", tensor.bytes}, {"elements", tensor.elements},
               {"match", tensor.match}};
-  add_base(object, tensor.base_tensor, tensor.base);
+  add_bases(object, bases_of(tensor));
   object["predictor"] = tensor.predictor;
+  object["factors"] = tensor.factors;
   object["coders"] = Json::array();
   for (const CoderUse& use : tensor.coders) {
     object["coders"].push_back({{"coder", use.coder}, {"chunks", use.chunks}});
@@ -120,8 +121,7 @@ std::string tensors_text(const ArchiveSummary& summary) {
                {"BITS/WEIGHT", Align::kRight}});
   for (const TensorSummary& tensor : summary.tensors) {
     table.add({tensor.name, tensor.dtype, shape_text(tensor.shape),
-               match_text(tensor.match, tensor.base_tensor, tensor.name, tensor.base,
-                          summary.bases.size()),
+               match_text(tensor.match, bases_of(tensor), tensor.name, summary.bases.size()),
                tensor.predictor, coders_text(tensor.coders), size_text(tensor.stored_bytes),
                bits_per_weight_text(tensor.stored_bytes, tensor.elements)});
   }

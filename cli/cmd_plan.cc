@@ -21,7 +21,8 @@ constexpr std::array kOptions{kNoBaseOption, kAllOption,  kThreadsOption,
 Json tensor_json(const PlannedTensor& tensor) {
   Json object{{"name", tensor.name},   {"shard", tensor.shard}, {"dtype", tensor.dtype},
               {"shape", tensor.shape}, {"bytes", tensor.bytes}, {"match", tensor.match}};
-  add_base(object, tensor.base_tensor, tensor.base);
+  add_bases(object, bases_of(tensor));
+  object["predictor"] = tensor.predictor;
   object["estimated_bytes"] = tensor.estimated_bytes;
   return object;
 }
@@ -51,13 +52,13 @@ std::string text(const Plan& plan) {
                {"DTYPE"},
                {"SHAPE"},
                {"MATCH"},
+               {"PREDICTOR"},
                {"SIZE", Align::kRight},
                {"ESTIMATED", Align::kRight}});
   for (const PlannedTensor& tensor : plan.tensors) {
-    table.add(
-        {tensor.name, tensor.dtype, shape_text(tensor.shape),
-         match_text(tensor.match, tensor.base_tensor, tensor.name, tensor.base, plan.bases.size()),
-         size_text(tensor.bytes), size_text(tensor.estimated_bytes)});
+    table.add({tensor.name, tensor.dtype, shape_text(tensor.shape),
+               match_text(tensor.match, bases_of(tensor), tensor.name, plan.bases.size()),
+               tensor.predictor, size_text(tensor.bytes), size_text(tensor.estimated_bytes)});
   }
   return result + table.text();
 }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "render/tensor_text.h"
 #include "session.h"
 
 namespace finedelta::cli {
@@ -21,9 +22,13 @@ Json ratio_json(uint64_t original, uint64_t stored) {
   return static_cast<double>(original) / static_cast<double>(stored);
 }
 
-void add_base(Json& object, std::string_view base_tensor, uint64_t base) {
-  object["base_tensor"] = base_tensor.empty() ? Json(nullptr) : Json(base_tensor);
-  object["base"] = base_tensor.empty() ? Json(nullptr) : Json(base);
+void add_bases(Json& object, const TensorBases& bases) {
+  const auto add = [&](const std::string& prefix, std::string_view base_tensor, uint64_t base) {
+    object[prefix + "base_tensor"] = base_tensor.empty() ? Json(nullptr) : Json(base_tensor);
+    object[prefix + "base"] = base_tensor.empty() ? Json(nullptr) : Json(base);
+  };
+  add("", bases.base_tensor, bases.base);
+  add("second_", bases.second_base_tensor, bases.second_base);
 }
 
 std::string error_json(int code, std::string_view message) {

@@ -9,6 +9,8 @@
 
 namespace finedelta::cli {
 
+struct TensorBases;
+
 class Session;
 
 using Json = nlohmann::ordered_json;
@@ -22,8 +24,9 @@ using Json = nlohmann::ordered_json;
 // How many times smaller `stored` is than `original`; null where `stored` is 0.
 [[nodiscard]] Json ratio_json(uint64_t original, uint64_t stored);
 
-// Adds "base_tensor" and "base" (an index), both null where there is no base tensor.
-void add_base(Json& object, std::string_view base_tensor, uint64_t base);
+// Adds "base_tensor" and "base" (an index), both null where there is no base tensor, and
+// "second_base_tensor" and "second_base" likewise.
+void add_bases(Json& object, const TensorBases& bases);
 
 // {"error": {"code": CODE, "message": MESSAGE}}
 [[nodiscard]] std::string error_json(int code, std::string_view message);

@@ -8,6 +8,7 @@
 #include "archive_input.h"
 #include "base/relative_path.h"
 #include "corrupt/sample.h"
+#include "predict/predict.h"
 #include "safetensors/header.h"
 #include "side/side_codec.h"
 
@@ -39,7 +40,10 @@ void check_tensors(const Index& index, const File& file, uint64_t& next_chunk) {
     FUZZ_CHECK(names.insert(tensor.name).second);
     FUZZ_CHECK(tensor.offset == offset);
     FUZZ_CHECK(safetensors::tensor_bytes(tensor.dtype, tensor.shape) == tensor.bytes);
-    FUZZ_CHECK(!tensor.base_tensor || *tensor.base_tensor < index.base_tensors.size());
+    for (const uint32_t base : tensor.prediction.bases()) {
+      FUZZ_CHECK(base < index.base_tensors.size());
+    }
+    FUZZ_CHECK(has_valid_factors(tensor.prediction.formula));
     FUZZ_CHECK(tensor.first_chunk == next_chunk);
     uint64_t bytes = 0;
     for (uint64_t i = 0; i < tensor.chunks; ++i) {

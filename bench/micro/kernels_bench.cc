@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cast.h"
+#include "kernels/linear.h"
 #include "kernels/low_rank.h"
 #include "kernels/planes.h"
 #include "kernels/target.h"
@@ -92,6 +93,20 @@ void low_rank(benchmark::State& state, DType type) {
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kCount));
 }
 
+void scale(benchmark::State& state, DType from, DType to) {
+  const size_t count = kSize / dtype_unit(from);
+  measure(state, [=](const std::byte* in, const std::byte*, std::byte* out) {
+    scale_elements({from, in}, 0.9f, count, to, out);
+  });
+}
+
+void combine(benchmark::State& state, DType from, DType to) {
+  const size_t count = kSize / dtype_unit(from);
+  measure(state, [=](const std::byte* in, const std::byte* prediction, std::byte* out) {
+    combine_elements({from, in}, {from, prediction}, {0.3f, 0.7f}, count, to, out);
+  });
+}
+
 BENCHMARK(copy);
 BENCHMARK_CAPTURE(split, unit_1, 1);
 BENCHMARK_CAPTURE(split, unit_2, 2);
@@ -110,6 +125,10 @@ BENCHMARK_CAPTURE(cast, bf16_to_f16, DType::kBF16, DType::kF16);
 BENCHMARK_CAPTURE(low_rank, bf16, DType::kBF16)->Arg(8)->Arg(16)->Arg(32)->Arg(64);
 BENCHMARK_CAPTURE(low_rank, f16, DType::kF16)->Arg(16);
 BENCHMARK_CAPTURE(low_rank, f32, DType::kF32)->Arg(16)->Arg(32);
+BENCHMARK_CAPTURE(scale, bf16, DType::kBF16, DType::kBF16);
+BENCHMARK_CAPTURE(scale, f32, DType::kF32, DType::kF32);
+BENCHMARK_CAPTURE(combine, bf16, DType::kBF16, DType::kBF16);
+BENCHMARK_CAPTURE(combine, f32, DType::kF32, DType::kF32);
 
 }  // namespace
 }  // namespace finedelta

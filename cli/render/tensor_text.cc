@@ -13,12 +13,18 @@ std::string base_label(uint64_t base, size_t bases) {
   return bases == 1 ? "base" : fmt::format("base {}", base + 1);
 }
 
-std::string match_text(std::string_view match, std::string_view base_tensor, std::string_view name,
-                       uint64_t base, size_t bases) {
+std::string match_text(std::string_view match, const TensorBases& bases, std::string_view name,
+                       size_t count) {
   std::string result(match);
-  if (base_tensor.empty()) return result;
-  if (base_tensor != name) result += fmt::format(" from {}", base_tensor);
-  if (bases > 1) result += fmt::format(" ({})", base_label(base, bases));
+  const auto add = [&](std::string_view joint, std::string_view base_tensor, uint64_t base) {
+    if (base_tensor != name) result += fmt::format(" {}{}", joint, base_tensor);
+    if (count > 1) result += fmt::format(" ({})", base_label(base, count));
+  };
+  if (bases.base_tensor.empty()) return result;
+  add("from ", bases.base_tensor, bases.base);
+  if (bases.second_base_tensor.empty()) return result;
+  result += " +";
+  add("", bases.second_base_tensor, bases.second_base);
   return result;
 }
 

@@ -33,9 +33,12 @@ struct TensorSummary {
   // "none", "same", or what was needed to match, joined by '+': "renamed", "tied", "resized",
   // "cast".
   std::string match;
-  std::string base_tensor;  // empty: none
-  uint64_t base = 0;        // index into `bases` where there is a base tensor
-  std::string predictor;    // "none", "base"
+  std::string base_tensor;         // empty: none
+  uint64_t base = 0;               // index into `bases` where there is a base tensor
+  std::string second_base_tensor;  // of a combination; empty: none
+  uint64_t second_base = 0;        // index into `bases` where there is a second base tensor
+  std::string predictor;           // "none", "base", "scaled", "combination"
+  std::vector<double> factors;     // of the predictor: one, two or none
   std::vector<CoderUse> coders;
   uint64_t stored_bytes = 0;  // in the payload
 };

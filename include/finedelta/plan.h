@@ -21,9 +21,13 @@ struct PlannedTensor {
   std::string dtype;
   std::vector<uint64_t> shape;
   uint64_t bytes = 0;
-  std::string match;             // as in TensorSummary
-  std::string base_tensor;       // empty: none
-  uint64_t base = 0;             // index into the given bases where there is a base tensor
+  // As in TensorSummary, but that bases are counted as they were given.
+  std::string match;
+  std::string base_tensor;
+  uint64_t base = 0;
+  std::string second_base_tensor;
+  uint64_t second_base = 0;
+  std::string predictor;
   uint64_t estimated_bytes = 0;  // in the archive, from a sample of its chunks
 };
 

@@ -46,7 +46,7 @@ bool all_used(const Index& index) {
   std::vector<bool> bases(index.bases.size());
   for (const File& file : index.files) {
     for (const Tensor& tensor : file.tensors) {
-      if (tensor.base_tensor) tensors[*tensor.base_tensor] = true;
+      for (const uint32_t base : tensor.prediction.bases()) tensors[base] = true;
     }
     if (file.kind == FileKind::kPatch || file.kind == FileKind::kReference) {
       files[file.base_file] = true;

@@ -3,7 +3,7 @@
 
 #include "archive/index_parts.h"
 #include "base/relative_path.h"
-#include "predict/base/base.h"
+#include "predict/predict.h"
 #include "safetensors/header.h"
 
 namespace finedelta::archive {
@@ -65,21 +65,35 @@ void decode_base_files(RecordReader& reader, Index& index) {
   }
 }
 
+void decode_prediction(RecordReader& reader, const Index& index, Tensor& tensor) {
+  const uint8_t predictor = reader.u8();
+  if (predictor >= kPredictorCount) reader.reject("a predictor is unknown");
+  if (!reader.ok()) return;
+  Formula& formula = tensor.prediction.formula;
+  formula.predictor = static_cast<Predictor>(predictor);
+  std::array<TensorKind, kMostBases> kinds;
+  for (size_t i = 0; i < formula.bases(); ++i) {
+    tensor.prediction.base_tensors[i] = reader.place(index.base_tensors.size());
+    if (!reader.ok()) return;
+    const BaseTensor& base = index.base_tensors[tensor.prediction.base_tensors[i]];
+    kinds[i] = {.dtype = base.dtype, .shape = base.shape};
+    // Whoever describes a tensor repeats this name.
+    reader.spend(base.name.size());
+  }
+  for (size_t i = 0; i < factor_count(formula.predictor); ++i) formula.factors[i] = reader.f32();
+  if (!has_valid_factors(formula)) reader.reject("a predictor has a factor that it may not have");
+  if (!can_predict(formula.predictor, std::span(kinds).first(formula.bases()),
+                   {.dtype = tensor.dtype, .shape = tensor.shape})) {
+    reader.reject("a tensor can't be predicted from its base tensor");
+  }
+}
+
 Tensor decode_tensor(RecordReader& reader, const Index& index) {
   Tensor tensor;
   tensor.name = reader.text(kLongestName);
   tensor.dtype = reader.dtype();
   tensor.shape = reader.shape();
-  const uint8_t predictor = reader.u8();
-  if (predictor > 1) reader.reject("a predictor is unknown");
-  if (predictor == 1) tensor.base_tensor = reader.place(index.base_tensors.size());
-  if (!reader.ok() || !tensor.base_tensor) return tensor;
-  const BaseTensor& base = index.base_tensors[*tensor.base_tensor];
-  if (!can_predict(base.dtype, base.shape, tensor.dtype, tensor.shape)) {
-    reader.reject("a tensor can't be predicted from its base tensor");
-  }
-  // Whoever describes a tensor repeats this name.
-  reader.spend(base.name.size());
+  decode_prediction(reader, index, tensor);
   return tensor;
 }
 

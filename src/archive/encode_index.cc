@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "archive/index.h"
 #include "base/zstd.h"
 
@@ -54,8 +56,11 @@ void encode_tensor(ByteWriter& out, const Tensor& tensor) {
   out.string(tensor.name);
   out.u8(static_cast<uint8_t>(tensor.dtype));
   encode_shape(out, tensor.shape);
-  out.u8(tensor.base_tensor ? 1 : 0);
-  if (tensor.base_tensor) out.varint(*tensor.base_tensor);
+  out.u8(static_cast<uint8_t>(tensor.prediction.formula.predictor));
+  for (const uint32_t base : tensor.prediction.bases()) out.varint(base);
+  for (const float factor : tensor.prediction.formula.used_factors()) {
+    out.u32(std::bit_cast<uint32_t>(factor));
+  }
 }
 
 void encode_file(ByteWriter& out, const File& file) {

@@ -5,12 +5,12 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/hash.h"
 #include "numeric/dtype.h"
+#include "predict/prediction.h"
 
 namespace finedelta::archive {
 
@@ -53,7 +53,7 @@ struct Tensor {
   std::string name;
   DType dtype = DType::kU8;
   std::vector<uint64_t> shape;
-  std::optional<uint32_t> base_tensor;  // predictor "base"; none: predictor "none"
+  Prediction<uint32_t> prediction;  // from Index::base_tensors
 
   // Not written; they follow from the records.
   uint64_t offset = 0;  // in its file

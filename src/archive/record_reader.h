@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ class RecordReader {
 
   uint8_t u8() { return reader_.u8(); }
   uint64_t u64() { return reader_.u64(); }
+  float f32() { return std::bit_cast<float>(reader_.u32()); }
   uint64_t varint() { return reader_.varint(); }
   std::string text(uint64_t longest);
   DType dtype();

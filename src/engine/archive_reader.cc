@@ -20,12 +20,13 @@ ArchiveReader::State::State(archive::Archive opened, const Options& given)
   }
 }
 
-Status ArchiveReader::State::require_base(const archive::Tensor& tensor) {
-  if (!tensor.base_tensor) return {};
+Status ArchiveReader::State::require_bases(const archive::Tensor& tensor) {
   const std::scoped_lock lock(mutex_);
-  if (required_.contains(*tensor.base_tensor)) return {};
-  FINEDELTA_CHECK(bases->require_tensors({*tensor.base_tensor}));
-  required_.insert(*tensor.base_tensor);
+  for (const uint32_t base : tensor.prediction.bases()) {
+    if (required_.contains(base)) continue;
+    FINEDELTA_CHECK(bases->require_tensors({base}));
+    required_.insert(base);
+  }
   return {};
 }
 
@@ -98,7 +99,7 @@ Status ArchiveReader::read(size_t tensor, uint64_t first, std::span<std::byte> t
                   quote(wanted.name), wanted.bytes, to.size(), first);
     }
     if (to.empty()) return {};
-    FINEDELTA_CHECK(state_->require_base(wanted));
+    FINEDELTA_CHECK(state_->require_bases(wanted));
     const uint64_t chunk = state_->archive.index.units_per_chunk() * dtype_unit(wanted.dtype);
     const uint64_t end = first + to.size();
     std::unique_ptr<Decoder> decoder = state_->take_decoder();

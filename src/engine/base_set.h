@@ -14,7 +14,6 @@
 #include "checkpoint/checkpoint.h"
 #include "finedelta/options.h"
 #include "finedelta/result.h"
-#include "predict/base/base.h"
 
 namespace finedelta {
 

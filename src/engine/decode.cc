@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "predict/base/base.h"
 #include "side/side_codec.h"
 
 namespace finedelta {
@@ -16,15 +15,18 @@ constexpr uint64_t kDecoderState = uint64_t{1} << 20;  // zstd's and the like
 
 uint64_t decoder_bytes(const archive::Index& index) {
   uint64_t unit = 1;
+  size_t bases = 1;
   for (const archive::File& file : index.files) {
     for (const archive::Tensor& tensor : file.tensors) {
       unit = std::max<uint64_t>(unit, dtype_unit(tensor.dtype));
-      if (!tensor.base_tensor) continue;
-      unit = std::max<uint64_t>(unit, dtype_unit(index.base_tensors[*tensor.base_tensor].dtype));
+      bases = std::max(bases, tensor.prediction.bases().size());
+      for (const uint32_t base : tensor.prediction.bases()) {
+        unit = std::max<uint64_t>(unit, dtype_unit(index.base_tensors[base].dtype));
+      }
     }
   }
-  // Stored bytes, base, prediction, planes and the result.
-  const uint64_t tensor = 5 * unit * index.units_per_chunk();
+  // Stored bytes, bases, prediction, planes and the result.
+  const uint64_t tensor = (4 + bases) * unit * index.units_per_chunk();
   const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
   return std::max(tensor, side) + kDecoderState;
 }
@@ -39,16 +41,20 @@ Status Decoder::locate_error(const archive::Chunk& chunk, std::string_view what,
 
 Status Decoder::read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size) {
   prediction_.clear();
-  if (!tensor.base_tensor) return {};
-  const archive::BaseTensor& base = archive_.index.base_tensors[*tensor.base_tensor];
-  const uint64_t base_bytes = *safetensors::tensor_bytes(base.dtype, base.shape);
-  const auto read = [&](uint64_t offset, MutableBytes to) {
-    if (count_) count_->base += to.size();
-    return bases_.read(*tensor.base_tensor, offset, to);
-  };
+  if (!tensor.prediction) return {};
+  std::vector<BaseSource> bases;
+  for (const uint32_t base : tensor.prediction.bases()) {
+    const archive::BaseTensor& record = archive_.index.base_tensors[base];
+    bases.push_back({.dtype = record.dtype,
+                     .size = *safetensors::tensor_bytes(record.dtype, record.shape),
+                     .read = [this, base](uint64_t offset, MutableBytes to) {
+                       if (count_) count_->base += to.size();
+                       return bases_.read(base, offset, to);
+                     }});
+  }
   prediction_.resize(size);
-  return finedelta::read_prediction(base.dtype, base_bytes, tensor.dtype,
-                                    number << archive_.index.chunk_log2, read, base_, prediction_);
+  return predictions_.predict(tensor.prediction.formula, bases, tensor.dtype,
+                              number << archive_.index.chunk_log2, prediction_);
 }
 
 Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value) {
@@ -63,8 +69,10 @@ Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, Mut
   const Status decoded = coder.decode(stored_, tensor.dtype, prediction_, value, scratch_);
   if (decoded && xxh3_128(value) == chunk.result_hash) return {};
   // What does not decode may be the base's fault too.
-  if (tensor.base_tensor && coder.uses_prediction) {
-    FINEDELTA_CHECK(bases_.check_tensor(*tensor.base_tensor));
+  if (coder.uses_prediction) {
+    for (const uint32_t base : tensor.prediction.bases()) {
+      FINEDELTA_CHECK(bases_.check_tensor(base));
+    }
   }
   if (!decoded) return locate_error(chunk, quote(tensor.name), decoded);
   return fail(ErrorCode::kDamaged, "{}: tensor {} does not come out as it was packed",
@@ -75,13 +83,13 @@ Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBy
   const archive::Chunk& chunk = archive_.index.chunks[number];
   FINEDELTA_CHECK(archive_.read_chunk(chunk, stored_));
   const auto coder = static_cast<SideCoder>(chunk.coder);
-  base_.clear();
+  prefix_.clear();
   if (coder == SideCoder::kPatch) {
     const archive::Prefix& prefix = archive_.index.prefixes.at(number);
-    base_.resize(prefix.size);
-    FINEDELTA_CHECK(bases_.file(file->base_file).read(prefix.offset, base_));
+    prefix_.resize(prefix.size);
+    FINEDELTA_CHECK(bases_.file(file->base_file).read(prefix.offset, prefix_));
   }
-  Status decoded = decode_side_chunk(coder, stored_, base_, scratch_.decoder, value);
+  Status decoded = decode_side_chunk(coder, stored_, prefix_, scratch_.decoder, value);
   if (decoded && xxh3_128(value) == chunk.result_hash) return {};
   // A patch that does not decode may be the base file's fault.
   if (coder == SideCoder::kPatch) FINEDELTA_CHECK(bases_.check_file(file->base_file));

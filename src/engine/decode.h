@@ -11,6 +11,7 @@
 #include "coder/coder.h"
 #include "engine/base_set.h"
 #include "finedelta/result.h"
+#include "predict/predict.h"
 
 namespace finedelta {
 
@@ -26,9 +27,9 @@ class Decoder {
   Decoder(const archive::Archive& archive, const BaseSet& bases, ReadCount* count = nullptr)
       : archive_(archive), bases_(bases), count_(count) {}
 
-  // Fills `value` (as long as the chunk) with chunk `number` of a tensor whose base tensor has been
-  // required. The XXH3-128 of `value` is checked: kDamaged when the archive is at fault, kWrongBase
-  // when the base is.
+  // Fills `value` (as long as the chunk) with chunk `number` of a tensor whose base tensors have
+  // been required. The XXH3-128 of `value` is checked: kDamaged when the archive is at fault,
+  // kWrongBase when the base is.
   Status tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value);
 
   // The same for a chunk of a side stream, by its place in Index::chunks; `file` is the stored or
@@ -44,8 +45,9 @@ class Decoder {
   ReadCount* count_;
   CoderScratch scratch_;
   std::vector<std::byte> stored_;
-  std::vector<std::byte> base_;
+  std::vector<std::byte> prefix_;
   std::vector<std::byte> prediction_;
+  PredictionReader predictions_;
 };
 
 // The most memory that one Decoder and one result take.

@@ -85,7 +85,7 @@ Result<ExtractReport> ArchiveReader::extract(const std::vector<std::string>& sel
     FINEDELTA_ASSIGN(const std::vector<Selection> wanted, parse_all(selections, *this));
     uint64_t total = 0;
     for (const Selection& selection : wanted) {
-      FINEDELTA_CHECK(state_->require_base(*state_->tensors[selection.tensor]));
+      FINEDELTA_CHECK(state_->require_bases(*state_->tensors[selection.tensor]));
       total += selection.end - selection.first;
     }
     FINEDELTA_CHECK(check_output_apart(output, state_->inputs()));

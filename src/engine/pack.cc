@@ -38,7 +38,7 @@ PackReport make_report(const Inputs& inputs, const archive::Index& index, uint64
     for (const archive::Tensor& tensor : file.tensors) {
       ++report.tensors;
       report.weight_bytes += tensor.bytes;
-      if (tensor.base_tensor) ++report.matched_tensors;
+      if (tensor.prediction) ++report.matched_tensors;
     }
   }
   return report;

@@ -58,7 +58,10 @@ class Planner {
       planned.dtype = tensor.dtype;
       planned.shape = tensor.shape;
       const Match& match = matches_[next_match_++];
-      if (match.base) planned.base_tensor = base_tensor(*match.base);
+      planned.prediction.formula = match.prediction.formula;
+      for (size_t i = 0; i < match.prediction.bases().size(); ++i) {
+        planned.prediction.base_tensors[i] = base_tensor(match.prediction.base_tensors[i]);
+      }
     }
   }
 

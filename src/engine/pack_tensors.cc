@@ -9,7 +9,6 @@
 #include "coder/coder.h"
 #include "engine/base_hashes.h"
 #include "engine/encoded_chunk.h"
-#include "predict/base/base.h"
 
 namespace finedelta {
 
@@ -34,9 +33,9 @@ struct Run {
 
 struct Worker {
   CoderScratch scratch;
-  std::vector<std::byte> value;
-  std::vector<std::byte> base;
+  std::vector<std::byte> value;  // or the block to fingerprint
   std::vector<std::byte> prediction;
+  PredictionReader predictions;
 };
 
 class TensorPacker {
@@ -67,9 +66,10 @@ class TensorPacker {
       if (file.kind != archive::FileKind::kShard) continue;
       for (size_t t = 0; t < file.tensors.size(); ++t) {
         const archive::Tensor& tensor = file.tensors[t];
-        if (tensor.base_tensor && !fingerprinted[*tensor.base_tensor]) {
-          fingerprinted[*tensor.base_tensor] = true;
-          add_base_run(*tensor.base_tensor);
+        most_bases_ = std::max(most_bases_, tensor.prediction.bases().size());
+        for (const uint32_t base : tensor.prediction.bases()) {
+          if (!fingerprinted[base]) add_base_run(base);
+          fingerprinted[base] = true;
         }
         runs_.push_back({.first_job = jobs_,
                          .tensor = &tensor,
@@ -91,11 +91,11 @@ class TensorPacker {
     jobs_ += archive::fingerprint_blocks(source.end - source.begin);
   }
 
-  // Value, base, prediction, planes, the stored bytes and those that wait.
+  // Value, bases, prediction, planes, the stored bytes and those that wait.
   uint64_t worker_bytes() const {
     uint64_t unit = 1;
     for (const Run& run : runs_) unit = std::max<uint64_t>(unit, dtype_unit(run.source->dtype));
-    return (5 + kWaiting) * unit * plan_.index.units_per_chunk() + kEncoderState;
+    return (4 + most_bases_ + kWaiting) * unit * plan_.index.units_per_chunk() + kEncoderState;
   }
 
   const Run& run_of(uint64_t job) const {
@@ -112,10 +112,10 @@ class TensorPacker {
   Result<EncodedChunk> hash_block(const Run& run, uint64_t number, Worker& worker) const {
     const uint64_t offset = number * archive::kFingerprintBlock;
     const uint64_t size = run.source->end - run.source->begin;
-    worker.base.resize(std::min(archive::kFingerprintBlock, size - offset));
-    FINEDELTA_CHECK(run.shard->read(*run.source, offset, worker.base));
+    worker.value.resize(std::min(archive::kFingerprintBlock, size - offset));
+    FINEDELTA_CHECK(run.shard->read(*run.source, offset, worker.value));
     EncodedChunk block;
-    block.record.result_hash = xxh3_128(worker.base);
+    block.record.result_hash = xxh3_128(worker.value);
     return block;
   }
 
@@ -136,15 +136,15 @@ class TensorPacker {
 
   Status predict(const archive::Tensor& tensor, uint64_t first, Worker& worker) const {
     worker.prediction.clear();
-    if (!tensor.base_tensor) return {};
-    const TensorRef& ref = plan_.base_refs[*tensor.base_tensor];
-    const safetensors::Tensor& base = inputs_.tensor(ref);
-    const auto read = [&](uint64_t offset, MutableBytes to) {
-      return inputs_.shard(ref).read(base, offset, to);
-    };
+    if (!tensor.prediction) return {};
+    std::vector<BaseSource> bases;
+    for (const uint32_t base : tensor.prediction.bases()) {
+      const TensorRef& ref = plan_.base_refs[base];
+      bases.push_back(base_source(inputs_.shard(ref), inputs_.tensor(ref)));
+    }
     worker.prediction.resize(worker.value.size());
-    return read_prediction(base.dtype, base.end - base.begin, tensor.dtype, first, read,
-                           worker.base, worker.prediction);
+    return worker.predictions.predict(tensor.prediction.formula, bases, tensor.dtype, first,
+                                      worker.prediction);
   }
 
   // In order of the jobs, never two at once.
@@ -181,6 +181,7 @@ class TensorPacker {
   ProgressMeter& progress_;
   std::vector<Run> runs_;
   uint64_t jobs_ = 0;
+  size_t most_bases_ = 1;  // that one tensor is predicted from
   std::vector<Worker> workers_;
   std::optional<archive::Fingerprint> fingerprint_;  // of the base tensor whose blocks come in
 };

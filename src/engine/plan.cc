@@ -45,7 +45,7 @@ uint64_t index_estimate(const archive::Index& index) {
 std::map<TensorRef, unsigned> count_uses(const std::vector<Match>& matches) {
   std::map<TensorRef, unsigned> uses;
   for (const Match& match : matches) {
-    if (match.base) ++uses[*match.base];
+    for (const TensorRef& base : match.prediction.bases()) ++uses[base];
   }
   return uses;
 }
@@ -56,18 +56,25 @@ std::vector<PlannedTensor> list_tensors(const Inputs& inputs, const std::vector<
   for (const Shard& shard : inputs.fine_tune.shards) {
     for (const safetensors::Tensor& tensor : shard.header.tensors) {
       const Match& match = matches[out.size()];
+      const Formula& formula = match.prediction.formula;
       PlannedTensor planned{.name = tensor.name,
                             .shard = inputs.fine_tune.entries[shard.entry].path,
                             .dtype = std::string(dtype_name(tensor.dtype)),
                             .shape = tensor.shape,
                             .bytes = tensor.end - tensor.begin,
                             .match = "none",
+                            .predictor = std::string(predictor_name(formula.predictor)),
                             .estimated_bytes = match.estimated_bytes};
-      if (match.base) {
-        const safetensors::Tensor& base_tensor = inputs.tensor(*match.base);
-        planned.base = match.base->checkpoint;
+      const std::span<const TensorRef> refs = match.prediction.bases();
+      if (!refs.empty()) {
+        const safetensors::Tensor& base_tensor = inputs.tensor(refs[0]);
+        planned.base = refs[0].checkpoint;
         planned.base_tensor = base_tensor.name;
-        planned.match = describe_match(base_tensor, tensor, uses.at(*match.base) > 1);
+        planned.match = describe_match(base_tensor, tensor, uses.at(refs[0]) > 1);
+      }
+      if (refs.size() > 1) {
+        planned.second_base = refs[1].checkpoint;
+        planned.second_base_tensor = inputs.tensor(refs[1]).name;
       }
       out.push_back(std::move(planned));
     }

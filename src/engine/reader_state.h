@@ -22,8 +22,8 @@ namespace finedelta {
 struct ArchiveReader::State {
   State(archive::Archive opened, const Options& given);
 
-  // Makes sure that a tensor's base is at hand. Any thread.
-  Status require_base(const archive::Tensor& tensor);
+  // Makes sure that a tensor's base tensors are at hand. Any thread.
+  Status require_bases(const archive::Tensor& tensor);
 
   // Where the archive and all opened bases are. Any thread.
   std::vector<std::string> inputs();

@@ -46,6 +46,7 @@ void add_chunks(const archive::Index& index, const archive::Tensor& tensor,
 
 TensorSummary summarize_tensor(const archive::Index& index, const archive::File& file,
                                const archive::Tensor& tensor, const std::vector<unsigned>& uses) {
+  const Formula& formula = tensor.prediction.formula;
   TensorSummary out{.name = tensor.name,
                     .shard = file.path,
                     .dtype = std::string(dtype_name(tensor.dtype)),
@@ -53,17 +54,21 @@ TensorSummary summarize_tensor(const archive::Index& index, const archive::File&
                     .bytes = tensor.bytes,
                     .elements = elements_of(tensor),
                     .match = "none",
-                    .predictor = "none"};
+                    .predictor = std::string(predictor_name(formula.predictor)),
+                    .factors = {formula.used_factors().begin(), formula.used_factors().end()}};
   add_chunks(index, tensor, out);
-  if (!tensor.base_tensor) return out;
-  const archive::BaseTensor& base = index.base_tensors[*tensor.base_tensor];
+  const std::span<const uint32_t> bases = tensor.prediction.bases();
+  if (bases.empty()) return out;
+  const archive::BaseTensor& base = index.base_tensors[bases[0]];
   const safetensors::Tensor older{.name = base.name, .dtype = base.dtype, .shape = base.shape};
   const safetensors::Tensor newer{
       .name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape};
-  out.match = describe_match(older, newer, uses[*tensor.base_tensor] > 1);
+  out.match = describe_match(older, newer, uses[bases[0]] > 1);
   out.base_tensor = base.name;
   out.base = base.base;
-  out.predictor = "base";
+  if (bases.size() == 1) return out;
+  out.second_base_tensor = index.base_tensors[bases[1]].name;
+  out.second_base = index.base_tensors[bases[1]].base;
   return out;
 }
 
@@ -73,7 +78,7 @@ std::vector<TensorSummary> summarize_tensors(const archive::Index& index) {
   std::vector<unsigned> uses(index.base_tensors.size());
   for (const archive::File& file : index.files) {
     for (const archive::Tensor& tensor : file.tensors) {
-      if (tensor.base_tensor) ++uses[*tensor.base_tensor];
+      for (const uint32_t base : tensor.prediction.bases()) ++uses[base];
     }
   }
   std::vector<TensorSummary> out;

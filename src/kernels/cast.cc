@@ -8,17 +8,13 @@
 #define HWY_TARGET_INCLUDE "kernels/cast.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-#include "kernels/float_types-inl.h"
+#include "kernels/float_lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
 namespace {
 
 #if HWY_TARGET == HWY_SCALAR
-
-using scalar::BF16;
-using scalar::F16;
-using scalar::F32;
 
 template <class From, class To>
 void cast(const std::byte* in, size_t count, std::byte* out) {
@@ -61,12 +57,11 @@ namespace finedelta {
 
 HWY_EXPORT(cast_any);
 
-bool can_cast(DType from, DType to) {
-  const auto known = [](DType type) {
-    return type == DType::kF16 || type == DType::kBF16 || type == DType::kF32;
-  };
-  return from != to && known(from) && known(to);
+bool is_castable(DType type) {
+  return type == DType::kF16 || type == DType::kBF16 || type == DType::kF32;
 }
+
+bool can_cast(DType from, DType to) { return from != to && is_castable(from) && is_castable(to); }
 
 void cast_elements(DType from, DType to, const std::byte* in, size_t count, std::byte* out) {
   HWY_DYNAMIC_DISPATCH(cast_any)(from, to, in, count, out);

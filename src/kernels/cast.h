@@ -9,7 +9,10 @@
 
 namespace finedelta {
 
-// True for two different types of F16, BF16 and F32.
+// True for F16, BF16 and F32.
+[[nodiscard]] bool is_castable(DType type);
+
+// True for two different types of those.
 [[nodiscard]] bool can_cast(DType from, DType to);
 
 // Converts `count` elements; needs can_cast(from, to). F16 and BF16 become each other by way of

@@ -9,7 +9,7 @@
 #define HWY_TARGET_INCLUDE "kernels/low_rank.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-#include "kernels/float_types-inl.h"
+#include "kernels/float_lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {

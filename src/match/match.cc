@@ -4,91 +4,134 @@
 
 #include "base/error.h"
 #include "base/threads.h"
-#include "coder/coder.h"
+#include "kernels/cast.h"
 #include "match/candidates.h"
-#include "predict/base/base.h"
+#include "match/sampler.h"
+#include "predict/combination/combination.h"
+#include "predict/scaled/scaled.h"
 
 namespace finedelta {
 
 namespace {
 
-// The sample: this many units in all, in windows spread evenly over the tensor.
-constexpr uint64_t kSampleUnits = 8192;
-constexpr uint64_t kWindows = 4;
-
 // What a base tensor costs in the index, in bytes: fingerprint, sample hash, compressed name.
 constexpr uint64_t kBaseTensorCost = 40;
+
+// What a factor costs, and how much of the size it must save beyond that, in 1024ths: differences
+// of estimates under that are noise.
+constexpr uint64_t kFactorCost = 5;
+constexpr uint64_t kFactorMargin = 2;
 
 // Where no name speaks for a candidate, what it saves must be clearly more than chance.
 constexpr uint64_t kContentPercent = 95;
 
-struct Sampler {
-  CoderScratch scratch;
-  std::vector<std::byte> value;
-  std::vector<std::byte> base;
-  std::vector<std::byte> prediction;
+// Of the base tensors that predict best by themselves, so many are tried in pairs.
+constexpr size_t kMostCombined = 4;
 
-  // Estimated bytes of `tensor` when coded against `base_tensor` (null: alone).
-  Result<uint64_t> estimate(const Shard& shard, const safetensors::Tensor& tensor,
-                            const Shard* base_shard, const safetensors::Tensor* base_tensor);
+uint64_t cost_of(const Formula& formula, uint64_t size) {
+  const uint64_t factors = formula.used_factors().size();
+  const uint64_t margin = factors > 0 ? size / 1024 * kFactorMargin : 0;
+  return formula.bases() * kBaseTensorCost + factors * kFactorCost + margin;
+}
+
+// The search for one tensor's prediction.
+class Matcher {
+ public:
+  Matcher(const safetensors::Tensor& tensor, const Candidates& candidates, Sampler& sampler)
+      : tensor_(tensor), candidates_(candidates), sampler_(sampler) {}
+
+  Result<Match> match(const Shard& shard) {
+    FINEDELTA_CHECK(sampler_.begin(shard, tensor_));
+    const Candidates::Found found = candidates_.find(tensor_);
+    best_.estimated_bytes = sampler_.estimate_alone();
+    bar_ = found.by_content ? best_.estimated_bytes / 100 * kContentPercent : best_.estimated_bytes;
+    FINEDELTA_CHECK(try_singles(found));
+    if (singles_.empty() || singles_[0].size == 0 || !is_castable(tensor_.dtype)) return best_;
+    FINEDELTA_CHECK(try_scales());
+    if (!found.by_content) FINEDELTA_CHECK(try_pairs());
+    return best_;
+  }
 
  private:
-  Status read_window(const Shard& shard, const safetensors::Tensor& tensor, const Shard* base_shard,
-                     const safetensors::Tensor* base_tensor, uint64_t first, uint64_t count,
-                     uint64_t place);
-};
-
-Status Sampler::read_window(const Shard& shard, const safetensors::Tensor& tensor,
-                            const Shard* base_shard, const safetensors::Tensor* base_tensor,
-                            uint64_t first, uint64_t count, uint64_t place) {
-  const unsigned unit = dtype_unit(tensor.dtype);
-  FINEDELTA_CHECK(
-      shard.read(tensor, first * unit, std::span(value).subspan(place * unit, count * unit)));
-  if (!base_tensor) return {};
-  const auto read = [&](uint64_t offset, MutableBytes to) {
-    return base_shard->read(*base_tensor, offset, to);
+  struct Single {
+    uint64_t size = 0;  // estimated, when predicted from this one
+    TensorRef ref;
+    auto operator<=>(const Single&) const = default;
   };
-  return read_prediction(base_tensor->dtype, base_tensor->end - base_tensor->begin, tensor.dtype,
-                         first, read, base,
-                         std::span(prediction).subspan(place * unit, count * unit));
-}
 
-Result<uint64_t> Sampler::estimate(const Shard& shard, const safetensors::Tensor& tensor,
-                                   const Shard* base_shard,
-                                   const safetensors::Tensor* base_tensor) {
-  const unsigned unit = dtype_unit(tensor.dtype);
-  const uint64_t units = (tensor.end - tensor.begin) / unit;
-  if (units == 0) return 0;
-  const uint64_t sampled = std::min(units, kSampleUnits);
-  const uint64_t windows = sampled == units ? 1 : kWindows;
-  const uint64_t count = sampled / windows;
-  value.resize(sampled * unit);
-  prediction.resize(base_tensor ? value.size() : 0);
-  for (uint64_t w = 0; w < windows; ++w) {
-    const uint64_t first = (units - sampled) / windows * w + count * w;
-    FINEDELTA_CHECK(read_window(shard, tensor, base_shard, base_tensor, first, count, w * count));
+  BaseSource source(const TensorRef& ref) const {
+    return base_source(candidates_.shard(ref), candidates_.tensor(ref));
   }
-  const ChunkInput chunk{.dtype = tensor.dtype, .value = value, .prediction = prediction};
-  // Scaled to the whole tensor in two steps, since estimate x units may not fit 64 bits.
-  const uint64_t size = choose_coder(chunk, scratch).estimate;
-  return units / sampled * size + units % sampled * size / sampled;
-}
 
-Result<Match> match_one(const Shard& shard, const safetensors::Tensor& tensor,
-                        const Candidates& candidates, Sampler& sampler) {
-  const Candidates::Found found = candidates.find(tensor);
-  FINEDELTA_ASSIGN(const uint64_t alone, sampler.estimate(shard, tensor, nullptr, nullptr));
-  Match best{.base = std::nullopt, .estimated_bytes = alone};
-  uint64_t bar = found.by_content ? alone / 100 * kContentPercent : alone;
-  for (const TensorRef& ref : found.tensors) {
-    FINEDELTA_ASSIGN(const uint64_t size, sampler.estimate(shard, tensor, &candidates.shard(ref),
-                                                           &candidates.tensor(ref)));
-    if (size + kBaseTensorCost >= bar) continue;
-    best = {.base = ref, .estimated_bytes = size};
-    bar = size + kBaseTensorCost;
+  void consider(const Prediction<TensorRef>& prediction, uint64_t size) {
+    const uint64_t total = size + cost_of(prediction.formula, size);
+    if (total >= bar_) return;
+    best_ = {.prediction = prediction, .estimated_bytes = size};
+    bar_ = total;
   }
-  return best;
-}
+
+  Status try_singles(const Candidates::Found& found) {
+    for (const TensorRef& ref : found.tensors) {
+      FINEDELTA_ASSIGN(const uint64_t size, sampler_.estimate_from(source(ref)));
+      consider(Prediction<TensorRef>::base(ref), size);
+      singles_.push_back({.size = size, .ref = ref});
+    }
+    std::ranges::sort(singles_);
+    return {};
+  }
+
+  Status try_scales() {
+    const TensorRef& ref = singles_[0].ref;
+    FINEDELTA_ASSIGN(const FloatSample base, sampler_.read_floats(source(ref)));
+    for (const float scale : fit_scales(base, sampler_.floats())) {
+      const auto prediction = Prediction<TensorRef>::scaled(ref, scale);
+      consider(prediction, sampler_.estimate(prediction.formula, {&base, 1}));
+    }
+    return {};
+  }
+
+  Status try_pairs() {
+    std::vector<TensorRef> refs;
+    for (const Single& single : singles_) {
+      if (refs.size() == kMostCombined) break;
+      const safetensors::Tensor& base = candidates_.tensor(single.ref);
+      if (base.shape == tensor_.shape) refs.push_back(single.ref);
+    }
+    std::ranges::sort(refs);  // the same pairs whatever their estimates
+    for (size_t i = 0; i < refs.size(); ++i) {
+      for (size_t k = i + 1; k < refs.size(); ++k) FINEDELTA_CHECK(try_pair(refs[i], refs[k]));
+    }
+    return {};
+  }
+
+  // Of the factors that fit, those with most exact hits and the last ones (least squares) are worth
+  // an estimate.
+  Status try_pair(const TensorRef& first, const TensorRef& second) {
+    FloatSample bases[kMostBases];
+    FINEDELTA_ASSIGN(bases[0], sampler_.read_floats(source(first)));
+    FINEDELTA_ASSIGN(bases[1], sampler_.read_floats(source(second)));
+    std::vector<Prediction<TensorRef>> predictions;
+    for (const auto& [a, b] : fit_combination(bases[0], bases[1], sampler_.floats())) {
+      predictions.push_back(Prediction<TensorRef>::combination(first, second, a, b));
+    }
+    if (predictions.empty()) return {};
+    const auto most_hits =
+        std::ranges::max_element(predictions, {}, [&](const Prediction<TensorRef>& prediction) {
+          return sampler_.count_hits(prediction.formula, bases);
+        });
+    for (const auto& prediction : {*most_hits, predictions.back()}) {
+      consider(prediction, sampler_.estimate(prediction.formula, bases));
+    }
+    return {};
+  }
+
+  const safetensors::Tensor& tensor_;
+  const Candidates& candidates_;
+  Sampler& sampler_;
+  std::vector<Single> singles_;  // the best first
+  Match best_;
+  uint64_t bar_ = 0;  // what the best one costs in all
+};
 
 }  // namespace
 
@@ -105,10 +148,18 @@ Result<std::vector<Match>> match_tensors(std::span<const Checkpoint> bases,
   FINEDELTA_CHECK(
       parallel_for(tensors.size(), threads, cancel, [&](uint64_t i, unsigned worker) -> Status {
         const auto [shard, tensor] = tensors[i];
-        FINEDELTA_ASSIGN(matches[i], match_one(*shard, *tensor, candidates, samplers[worker]));
+        FINEDELTA_ASSIGN(matches[i], Matcher(*tensor, candidates, samplers[worker]).match(*shard));
         return {};
       }));
   return matches;
+}
+
+BaseSource base_source(const Shard& shard, const safetensors::Tensor& tensor) {
+  return {.dtype = tensor.dtype,
+          .size = tensor.end - tensor.begin,
+          .read = [&shard, &tensor](uint64_t offset, MutableBytes to) {
+            return shard.read(tensor, offset, to);
+          }};
 }
 
 std::string describe_match(const safetensors::Tensor& base, const safetensors::Tensor& fine_tune,

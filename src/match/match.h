@@ -1,9 +1,8 @@
-// Which base tensor each tensor of the fine-tune is coded against.
+// Which base tensors each tensor of the fine-tune is predicted from, and how.
 #ifndef FINEDELTA_MATCH_MATCH_H_
 #define FINEDELTA_MATCH_MATCH_H_
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "checkpoint/checkpoint.h"
 #include "finedelta/options.h"
 #include "finedelta/result.h"
+#include "predict/predict.h"
 
 namespace finedelta {
 
@@ -24,20 +24,24 @@ struct TensorRef {
 };
 
 struct Match {
-  std::optional<TensorRef> base;  // none: the tensor is coded alone
-  uint64_t estimated_bytes = 0;   // of its chunks, from a sample
+  Prediction<TensorRef> prediction;
+  uint64_t estimated_bytes = 0;  // of its chunks, from a sample
 };
 
 // One match for each tensor of `fine_tune`: shard by shard, in order of Shard::header.tensors.
 //
 // Candidates are the base tensors of the same name; where there are none, those whose name differs
 // by a prefix that many tensors add or drop ("model."); where there are none either, large tensors
-// of the same shape (a tied or renamed tensor). Of all bases' candidates the one whose sampled
-// chunks code smallest is taken, and none at all where that saves nothing. Reads a few KiB of each
-// tensor. The result depends on the files alone, not on the number of threads.
+// of the same shape (a tied or renamed tensor). Of all candidates, each as it is and scaled, and of
+// sums of two, the prediction is taken with which sampled chunks code smallest, and none at all
+// where that saves nothing. Reads a few KiB of each tensor. The result depends on the files alone,
+// not on the number of threads.
 Result<std::vector<Match>> match_tensors(std::span<const Checkpoint> bases,
                                          const Checkpoint& fine_tune, unsigned threads,
                                          const Cancellation* cancel);
+
+// A base tensor to predict from; refers to both.
+[[nodiscard]] BaseSource base_source(const Shard& shard, const safetensors::Tensor& tensor);
 
 // "same", or what was needed, joined by '+': "renamed" or "tied", "resized", "cast". `tied`: the
 // base tensor also stands for another tensor of the fine-tune.

@@ -97,9 +97,10 @@ def test_plan(run, pair, tmp_path):
     head, tensors = outcome.out.split("\n\n")
     assert [line.split("  ")[0] for line in head.splitlines()] == ["base", "input", "estimated"]
     titles, weight, bias = tensors.splitlines()
-    assert titles.split() == ["TENSOR", "DTYPE", "SHAPE", "MATCH", "SIZE", "ESTIMATED"]
-    assert re.match(r"weight  BF16   \[128, 64\]  same +16\.4 kB ", weight)
-    assert re.match(r"bias    BF16   \[64\]       same +128 bytes ", bias)
+    assert titles.split() == ["TENSOR", "DTYPE", "SHAPE", "MATCH", "PREDICTOR", "SIZE",
+                              "ESTIMATED"]
+    assert re.match(r"weight  BF16   \[128, 64\]  same   base +16\.4 kB ", weight)
+    assert re.match(r"bias    BF16   \[64\]       same   base +128 bytes ", bias)
     assert read_tree(tmp_path) == before
 
 

@@ -60,7 +60,7 @@ std::vector<Lie> record_lies() {
       lone("dtype_unknown", kTensor + "\x16\0\0"s, "a dtype is unknown (at byte 16 of the body)"),
       lone("tensor_rank_255", kTensor + "\1\xff"s + std::string(300, '\1'),
            "a tensor has too many dimensions (at byte 17 of the body)"),
-      lone("predictor_unknown", kTensor + "\1\0\2\0"s,
+      lone("predictor_unknown", kTensor + "\1\0\x7f\0"s,
            "a predictor is unknown (at byte 18 of the body)"),
       lone("tensor_name_too_long", kNoBases + "\1\1m\0\0\0\1\x81\xc2\xd7\x2f"s + "n\1\0\0"s,
            "a text is too long (at byte 17 of the body)"),

@@ -79,7 +79,7 @@ TEST_F(ExcessTest, RepeatedNamesCount) {
   index.files = {empty_shard()};
   for (int i = 0; i < 200; ++i) {
     index.files[0].tensors.push_back(empty_tensor(std::to_string(i)));
-    index.files[0].tensors.back().base_tensor = 0;
+    index.files[0].tensors.back().prediction = Prediction<uint32_t>::base(0);
   }
   EXPECT_EQ(
       error_text(inspect(write(index))),
@@ -94,7 +94,7 @@ TEST_F(ExcessTest, ManyBasesTakeNoLongerThanTheyMust) {
   for (uint32_t i = 0; i < kMany; ++i) {
     index.base_tensors.push_back({.base = i, .name = "n", .shape = {0}});
     index.files[0].tensors.push_back(empty_tensor(std::to_string(i)));
-    index.files[0].tensors.back().base_tensor = i;
+    index.files[0].tensors.back().prediction = Prediction<uint32_t>::base(i);
   }
   const std::vector<Hash128> identities = archive::base_identities(index);
   for (uint32_t i = 0; i < kMany; ++i) index.bases[i].identity = identities[i];

@@ -1,4 +1,5 @@
 #include <functional>
+#include <limits>
 
 #include "archive/index.h"
 #include "corrupt/lies.h"
@@ -216,7 +217,8 @@ std::vector<Lie> file_lies() {
           "tensor_name_twice", [](Index& i) { i.files[kModel].tensors[4].name = "a"; },
           "two tensors of a shard have the same name (at byte 324 of the body)"),
       lie(
-          "tensor_base_tensor", [](Index& i) { i.files[kModel].tensors[0].base_tensor = 4; },
+          "tensor_base_tensor",
+          [](Index& i) { i.files[kModel].tensors[0].prediction = Prediction<uint32_t>::base(4); },
           "it names a record that is not there (at byte 296 of the body)"),
       shape_lie("tensor_rank", DType::kU8, std::vector<uint64_t>(65, 1),
                 "a tensor has too many dimensions (at byte 315 of the body)"),
@@ -233,6 +235,52 @@ std::vector<Lie> file_lies() {
                 "it has fewer chunks than its tensors need (at byte 473 of the body)"),
       shape_lie("tensor_of_more_chunks", DType::kU8, {uint64_t{4} << 18},
                 "its chunks are larger than the archive (at byte 490 of the body)"),
+  };
+}
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// Another prediction of a tensor of the model.
+Lie prediction_lie(std::string name, size_t tensor, const Prediction<uint32_t>& prediction,
+                   std::string_view error) {
+  return lie(
+      std::move(name), [&](Index& i) { i.files[kModel].tensors[tensor].prediction = prediction; },
+      error);
+}
+
+std::vector<Lie> prediction_lies() {
+  using Predicted = Prediction<uint32_t>;
+  constexpr std::string_view kFactor =
+      "a predictor has a factor that it may not have (at byte 300 of the body)";
+  constexpr std::string_view kFactors =
+      "a predictor has a factor that it may not have (at byte 305 of the body)";
+  return {
+      prediction_lie("scale_below", 0, Predicted::scaled(0, 0x1.fffffep-2f), kFactor),
+      prediction_lie("scale_above", 0, Predicted::scaled(0, 2), kFactor),
+      prediction_lie("scale_negative", 0, Predicted::scaled(0, -1), kFactor),
+      prediction_lie("scale_infinite", 0, Predicted::scaled(0, kInfinity), kFactor),
+      prediction_lie("scale_nan", 0, Predicted::scaled(0, kNan), kFactor),
+      prediction_lie("scale_of_integers", 5, Predicted::scaled(3, 1),
+                     "a tensor can't be predicted from its base tensor (at byte 336 of the body)"),
+      prediction_lie("scale_of_no_base_tensor", 0, Predicted::scaled(4, 1),
+                     "it names a record that is not there (at byte 296 of the body)"),
+      prediction_lie("combination_by_zero", 0, Predicted::combination(0, 0, 1, 0), kFactors),
+      prediction_lie("combination_by_subnormal", 0, Predicted::combination(0, 0, 1e-40f, 1),
+                     kFactors),
+      prediction_lie("combination_by_too_little", 0,
+                     Predicted::combination(0, 0, 0x1.fffffep-17f, 1), kFactors),
+      prediction_lie("combination_by_too_much", 0, Predicted::combination(0, 0, -0x1.000002p2f, 1),
+                     kFactors),
+      prediction_lie("combination_by_infinity", 0, Predicted::combination(0, 0, 1, kInfinity),
+                     kFactors),
+      prediction_lie("combination_by_nan", 0, Predicted::combination(0, 0, kNan, 1), kFactors),
+      prediction_lie("combination_of_other_shape", 0, Predicted::combination(0, 2, 1, 1),
+                     "a tensor can't be predicted from its base tensor (at byte 305 of the body)"),
+      prediction_lie("combination_of_integers", 5, Predicted::combination(3, 3, 1, 1),
+                     "a tensor can't be predicted from its base tensor (at byte 341 of the body)"),
+      prediction_lie("combination_of_no_second", 0, Predicted::combination(0, 4, 1, 1),
+                     "it names a record that is not there (at byte 297 of the body)"),
   };
 }
 
@@ -302,7 +350,7 @@ std::vector<Lie> chunk_lies() {
 
 std::vector<Lie> index_lies() {
   std::vector<Lie> lies;
-  for (auto* group : {general_lies, base_lies, path_lies, file_lies, chunk_lies}) {
+  for (auto* group : {general_lies, base_lies, path_lies, file_lies, prediction_lies, chunk_lies}) {
     for (Lie& lie : group()) lies.push_back(std::move(lie));
   }
   return lies;

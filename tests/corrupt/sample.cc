@@ -114,12 +114,14 @@ File make_model() {
   File model{.path = "model.safetensors", .kind = FileKind::kShard};
   model.canonical_header = true;
   model.metadata = kMetadata;
-  const std::optional<uint32_t> predicted[] = {0, 1, 2, std::nullopt, std::nullopt, 3};
+  using From = Prediction<uint32_t>;
+  const From predictions[] = {From::base(0), From::base(1), From::base(2),
+                              From::none(),  From::none(),  From::base(3)};
   for (const TestTensor& tensor : model_tensors()) {
     model.tensors.push_back({.name = tensor.name,
                              .dtype = tensor.dtype,
                              .shape = tensor.shape,
-                             .base_tensor = predicted[model.tensors.size()]});
+                             .prediction = predictions[model.tensors.size()]});
   }
   return model;
 }

@@ -134,11 +134,31 @@ std::vector<Lie> hash_lies() {
   };
 }
 
+// Allowed, but not what the chunk of "a" was made with.
+Lie other_prediction(std::string name, const Prediction<uint32_t>& prediction) {
+  Parts parts = sample_parts();
+  for (archive::File& file : parts.index.files) {
+    if (file.path == "model.safetensors") file.tensors[0].prediction = prediction;
+  }
+  return {.name = std::move(name),
+          .archive = seal(regions_of(parts)),
+          .seen = Seen::kRebuilding,
+          .error = "damaged: ARCHIVE: tensor 'a' does not come out as it was packed"};
+}
+
+std::vector<Lie> prediction_lies() {
+  using Predicted = Prediction<uint32_t>;
+  return {
+      other_prediction("scale_other", Predicted::scaled(0, 0.75f)),
+      other_prediction("combination_other", Predicted::combination(0, 0, 0.5f, -0.25f)),
+  };
+}
+
 }  // namespace
 
 std::vector<Lie> stored_lies() {
   std::vector<Lie> lies;
-  for (auto* group : {planes_lies, side_lies, hash_lies}) {
+  for (auto* group : {planes_lies, side_lies, hash_lies, prediction_lies}) {
     for (Lie& lie : group()) lies.push_back(std::move(lie));
   }
   return lies;

@@ -245,6 +245,47 @@ def two_bases(root: Path) -> None:
     write_tree(root / "fine", {"model.safetensors": shard(fine)})
 
 
+def combinations(root: Path) -> None:
+    """Every conversion of special cases of two parents; the fine-tune is near no combination."""
+    first: Tensors = {}
+    second: Tensors = {}
+    fine: Tensors = {}
+    for source, data in FLOAT_CASES.items():
+        for other, other_data in FLOAT_CASES.items():
+            for target in FLOAT_CASES:
+                name = f"{source} and {other} to {target}"
+                width, other_width = DTYPE_BY_NAME[source].unit, DTYPE_BY_NAME[other].unit
+                shape = (len(data) // width, len(other_data) // other_width)
+                # Every case of the one meets every case of the other.
+                cases = np.frombuffer(data, f"V{width}").repeat(shape[1])
+                other_cases = np.tile(np.frombuffer(other_data, f"V{other_width}"), shape[0])
+                first[name] = (source, shape, cases.tobytes())
+                second[name] = (other, shape, other_cases.tobytes())
+                size = shape[0] * shape[1] * DTYPE_BY_NAME[target].unit
+                fine[name] = (target, shape, changed(bytes(size), 1))
+    write_tree(root / "base", {"model.safetensors": shard(first)})
+    write_tree(root / "base2", {"model.safetensors": shard(second)})
+    write_tree(root / "fine", {"model.safetensors": shard(fine)})
+
+
+def merge(root: Path) -> None:
+    """What predictors are for: a merge of two bases, a scaled tensor, one that is near its base."""
+    random = np.random.default_rng(1)
+    shape = (64, 64)
+    one, other = (random.normal(0, 0.02, shape).astype("<f4") for _ in range(2))
+    mixed = np.float32(0.3) * one + np.float32(0.7) * other
+    fine: Tensors = {
+        "mixed": ("F32", shape, mixed.tobytes()),
+        "scaled": ("F32", shape, (np.float32(0.9) * one).tobytes()),
+        "near": ("F32", shape, changed(one.tobytes(), 2)),
+        "new": ("F32", shape, noise(one.nbytes, 3)),
+    }
+    for name, values in (("base", one), ("base2", other)):
+        tensors = {key: ("F32", shape, values.tobytes()) for key in ("mixed", "scaled", "near")}
+        write_tree(root / name, {"model.safetensors": shard(tensors)})
+    write_tree(root / "fine", {"model.safetensors": shard(fine)})
+
+
 def no_base(root: Path) -> None:
     write_tree(root / "fine", {"model.safetensors": shard({"w": ("F32", (50,), bytes(200))})})
 
@@ -263,6 +304,8 @@ MAKERS: list[Maker] = [
     many_chunks,
     single_file,
     two_bases,
+    combinations,
+    merge,
     no_base,
     empty_directory,
 ]

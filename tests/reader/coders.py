@@ -3,21 +3,36 @@
 import numpy as np
 
 import wavelet
-from floats import convert
+from floats import combine, convert, narrow, scale, widen
 from frames import decompress
 from primitives import Cursor, DamagedError, DType
-from records import Chunk, Coder
+from records import Chunk, Coder, Predictor, Tensor
 
 RAW_PLANE, CONSTANT_PLANE, ZSTD_PLANE = range(3)
 
 
-def predict(chunk: Chunk, source: DType, base: bytes) -> bytes:
-    """The prediction of a tensor's chunk by the base tensor `base` of dtype `source`."""
-    target = chunk.tensor.dtype
-    first = chunk.start // target.unit
-    last = (chunk.start + chunk.length) // target.unit
-    units = base[first * source.unit : last * source.unit]
-    return convert(units, source.name, target.name).ljust(chunk.length, b"\0")
+def predict(chunk: Chunk, bases: list[tuple[DType, bytes]]) -> bytes:
+    """The prediction of a tensor's chunk by base tensors, of which dtype and data are given."""
+    tensor = chunk.tensor
+    first = chunk.start // tensor.dtype.unit
+    last = (chunk.start + chunk.length) // tensor.dtype.unit
+    units = [
+        (dtype.name, data[first * dtype.unit : last * dtype.unit]) for dtype, data in bases
+    ]
+    return predict_units(tensor, units).ljust(chunk.length, b"\0")
+
+
+def predict_units(tensor: Tensor, bases: list[tuple[str, bytes]]) -> bytes:
+    target = tensor.dtype.name
+    if tensor.predictor == Predictor.NONE:
+        return b""
+    if tensor.predictor == Predictor.BASE:
+        (source, data), = bases
+        return convert(data, source, target)
+    wide = [widen(data, source) for source, data in bases]
+    if tensor.predictor == Predictor.SCALED:
+        return narrow(scale(wide[0], tensor.factors[0]), target)
+    return narrow(combine(wide[0], wide[1], tensor.factors), target)
 
 
 def decode_plane(cursor: Cursor, units: int) -> np.ndarray:

@@ -69,7 +69,7 @@ class Decoder:
 
     def _needs_base(self, chunk: Chunk) -> bool:
         if chunk.of_tensor:
-            return chunk.tensor.base_tensor is not None and chunk.coder != Coder.RAW
+            return bool(chunk.tensor.base_tensors) and chunk.coder != Coder.RAW
         return chunk.has_prefix
 
     def _result(self, chunk: Chunk, stored: bytes) -> bytes:
@@ -82,21 +82,19 @@ class Decoder:
     def _prediction(self, chunk: Chunk) -> bytes:
         if not self._needs_base(chunk):
             return bytes(chunk.length)
-        base, data = self._base_of(chunk.tensor)
-        return predict(chunk, base.dtype, data)
+        return predict(chunk, [(base.dtype, data) for base, data in self._bases_of(chunk.tensor)])
 
-    def _base_of(self, tensor: Tensor) -> tuple[BaseTensor, bytes]:
-        """The base tensor that predicts `tensor`, and its data."""
-        number = tensor.base_tensor
-        assert number is not None
-        return self._index.base_tensors[number], self._base_tensors[number]
+    def _bases_of(self, tensor: Tensor) -> list[tuple[BaseTensor, bytes]]:
+        """The base tensors that predict `tensor`, and their data."""
+        records, data = self._index.base_tensors, self._base_tensors
+        return [(records[number], data[number]) for number in tensor.base_tensors]
 
     def _reject(self, chunk: Chunk, what: str) -> NoReturn:
         """Blames the base for a chunk without its result where it differs, else the archive."""
         if chunk.of_tensor and self._needs_base(chunk):
-            base, data = self._base_of(chunk.tensor)
-            if not is_tensor(base, data):
-                raise WrongBaseError(f"the base tensor {quoted(base.name)} differs: {what}")
+            for base, data in self._bases_of(chunk.tensor):
+                if not is_tensor(base, data):
+                    raise WrongBaseError(f"the base tensor {quoted(base.name)} differs: {what}")
         raise DamagedError(what)
 
     def _shard(self, file: File) -> bytes | None:

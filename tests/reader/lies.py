@@ -1,5 +1,6 @@
 """Archives that lie: their hashes are in order, what they say is not."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import zstandard
 
 from archive import HEADER_SIZE, open_archive
 from primitives import DTYPE_BY_NAME, hash64, string
-from records import Chunk, Coder, File, Index, Kind, Tensor, base_identity
+from records import Chunk, Coder, File, Index, Kind, Predictor, Tensor, base_identity
 from writer import compress, seal
 
 Change = Callable[[Index], None]
@@ -47,6 +48,27 @@ def set_(target: Callable[[Index], object], **values: object) -> Change:
 
 def first_tensor(index: Index) -> Tensor:
     return shard_of(index).tensors[0]
+
+
+def tensor_called(index: Index, name: str) -> Tensor:
+    return next(t for t in shard_of(index).tensors if t.name == name.encode())
+
+
+def integers(index: Index) -> Tensor:
+    return tensor_called(index, "d")
+
+
+def scaled(factor: float, name: str = "a") -> Change:
+    return set_(lambda i: tensor_called(i, name), predictor=Predictor.SCALED, factors=(factor,))
+
+
+def combined(first: float, second: float, name: str = "b") -> Change:
+    def change(index: Index) -> None:
+        tensor = tensor_called(index, name)
+        tensor.predictor, tensor.factors = Predictor.COMBINATION, (first, second)
+        tensor.base_tensors *= 2
+
+    return change
 
 
 def rename_to_same(index: Index) -> None:
@@ -130,7 +152,27 @@ LIES: dict[str, tuple[Change, str]] = {
     "size of 2^63": (set_(first_tensor, shape=(2**61,)), "is too large"),
     "more chunks than bytes": (set_(first_tensor, shape=(2**60,)), "can't describe"),
     "large stored file": (set_(lambda i: side_file(i, Kind.STORED), size=2**62), "can't describe"),
-    "unknown base tensor": (set_(first_tensor, base_tensor=2), "names base tensor 2 of 2"),
+    "unknown base tensor": (set_(first_tensor, base_tensors=(2,)), "names base tensor 2 of 2"),
+    "unknown predictor": (set_(first_tensor, predictor=255), "unknown predictor 255"),
+    "small scale": (scaled(0.49999997), "a factor of 0.499"),
+    "large scale": (scaled(2), "a factor of 2"),
+    "negative scale": (scaled(-1), "a factor of -1"),
+    "infinite scale": (scaled(math.inf), "a factor of inf"),
+    "scale that is no number": (scaled(math.nan), "a factor of nan"),
+    "scaled integers": (
+        set_(integers, predictor=Predictor.SCALED, base_tensors=(0,), factors=(1.0,)),
+        "a base tensor of another",
+    ),
+    "combination by zero": (combined(0, 1), "a factor of 0"),
+    "combination by little": (combined(2**-17, 1), "a factor of 7.6"),
+    "combination by much": (combined(1, -4.0000005), "a factor of -4.0"),
+    "combination by infinity": (combined(1, math.inf), "a factor of inf"),
+    "combination by no number": (combined(1, math.nan), "a factor of nan"),
+    "resized combination": (combined(1, 1, "a"), "a base tensor of another shape"),
+    "unknown second parent": (
+        set_(first_tensor, predictor=Predictor.COMBINATION, base_tensors=(0, 2), factors=(1, 1)),
+        "names base tensor 2 of 2",
+    ),
     "other shape of base": (other_base_shape, "a base tensor of another shape"),
     "other dtype of base": (other_base_dtype, "a base tensor of another dtype"),
     "unknown tensor coder": (set_(lambda i: first_chunk(i, True, 2), coder=99), "unknown coder 99"),

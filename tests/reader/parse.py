@@ -10,6 +10,7 @@ from records import (
     File,
     Index,
     Kind,
+    Predictor,
     Tensor,
     base_identity,
 )
@@ -89,21 +90,43 @@ def read_base_file(cursor: Cursor, bases: int) -> BaseFile:
 def read_tensor(cursor: Cursor, base_tensors: list[BaseTensor]) -> Tensor:
     tensor = Tensor(cursor.string(), *read_kind(cursor))
     check_size(tensor)
-    predictor = cursor.u8()
-    if predictor > 1:
-        raise DamagedError(f"tensor {quoted(tensor.name)} has unknown predictor {predictor}")
-    if predictor == 1:
-        tensor.base_tensor = cursor.index(len(base_tensors), "base tensor")
-        check_prediction(tensor, base_tensors[tensor.base_tensor])
+    read_prediction(cursor, tensor, base_tensors)
     return tensor
+
+
+def read_prediction(cursor: Cursor, tensor: Tensor, base_tensors: list[BaseTensor]) -> None:
+    number = cursor.u8()
+    if number not in list(Predictor):
+        raise DamagedError(f"tensor {quoted(tensor.name)} has unknown predictor {number}")
+    predictor = tensor.predictor = Predictor(number)
+    tensor.base_tensors = tuple(
+        cursor.index(len(base_tensors), "base tensor") for _ in range(predictor.bases)
+    )
+    tensor.factors = tuple(cursor.f32() for _ in range(predictor.factors))
+    for base in tensor.base_tensors:
+        check_prediction(tensor, base_tensors[base])
+    for factor in tensor.factors:
+        check_factor(tensor, factor)
 
 
 def check_prediction(tensor: Tensor, base: BaseTensor) -> None:
     same_rows = len(tensor.shape) == len(base.shape) and tensor.shape[1:] == base.shape[1:]
-    if not same_rows:
+    may_resize = tensor.predictor != Predictor.COMBINATION
+    if not same_rows or not (may_resize or tensor.shape == base.shape):
         raise DamagedError(f"tensor {quoted(tensor.name)} has a base tensor of another shape")
-    if tensor.dtype != base.dtype and not (tensor.dtype.converts and base.dtype.converts):
+    if tensor.dtype == base.dtype and not tensor.factors:
+        return
+    if not (tensor.dtype.converts and base.dtype.converts):
         raise DamagedError(f"tensor {quoted(tensor.name)} has a base tensor of another dtype")
+
+
+def check_factor(tensor: Tensor, factor: float) -> None:
+    if tensor.predictor == Predictor.SCALED:
+        allowed = 0.5 <= factor < 2
+    else:
+        allowed = 2**-16 <= abs(factor) <= 4
+    if not allowed:
+        raise DamagedError(f"tensor {quoted(tensor.name)} has a factor of {factor}")
 
 
 def read_shard(cursor: Cursor, file: File, base_tensors: list[BaseTensor]) -> None:
@@ -156,7 +179,8 @@ def check_files(index: Index) -> None:
 
 
 def check_all_used(index: Index) -> None:
-    tensors = {tensor.base_tensor for file in index.files for tensor in file.tensors}
+    predicted = [tensor for file in index.files for tensor in file.tensors]
+    tensors = {base for tensor in predicted for base in tensor.base_tensors}
     for number, tensor in enumerate(index.base_tensors):
         if number not in tensors:
             raise DamagedError(f"nothing uses base tensor {quoted(tensor.name)}")

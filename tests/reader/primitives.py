@@ -1,6 +1,7 @@
 """Section 1 of docs/format.md: numbers, strings, hashes, dtypes; and the errors of the reader."""
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -131,6 +132,9 @@ class Cursor:
 
     def u64(self) -> int:
         return int.from_bytes(self.take(8), "little")
+
+    def f32(self) -> float:
+        return float(struct.unpack("<f", self.take(4))[0])
 
     def hash(self) -> bytes:
         return self.take(16)

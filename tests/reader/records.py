@@ -1,5 +1,6 @@
 """The records of the index (section 3 of docs/format.md) and how they are written."""
 
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -14,6 +15,21 @@ class Kind(IntEnum):
     EMBEDDED = 3
     REFERENCE = 4
     EMPTY_DIRECTORY = 5
+
+
+class Predictor(IntEnum):
+    NONE = 0
+    BASE = 1
+    SCALED = 2
+    COMBINATION = 3
+
+    @property
+    def bases(self) -> int:
+        return (0, 1, 1, 2)[self]
+
+    @property
+    def factors(self) -> int:
+        return (0, 0, 1, 2)[self]
 
 
 class Coder:
@@ -58,7 +74,9 @@ class Tensor:
     name: bytes
     dtype: DType
     shape: tuple[int, ...]
-    base_tensor: int | None = None  # predictor 1 where there is one
+    predictor: Predictor = Predictor.NONE
+    base_tensors: tuple[int, ...] = ()  # as many as the predictor takes
+    factors: tuple[float, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -178,8 +196,9 @@ def encode_base_files(files: list[BaseFile]) -> bytes:
 
 
 def encode_tensor(tensor: Tensor) -> bytes:
-    predictor = b"\0" if tensor.base_tensor is None else b"\1" + varint(tensor.base_tensor)
-    return string(tensor.name) + encode_kind(tensor.dtype, tensor.shape) + predictor
+    prediction = bytes([tensor.predictor]) + b"".join(map(varint, tensor.base_tensors))
+    prediction += b"".join(struct.pack("<f", factor) for factor in tensor.factors)
+    return string(tensor.name) + encode_kind(tensor.dtype, tensor.shape) + prediction
 
 
 def encode_shard(file: File) -> bytes:

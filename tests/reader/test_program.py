@@ -22,7 +22,7 @@ from finedelta_reader import check, unpack
 from lies import LIES, STORED_LIES, Change, Lie, resealed, with_stored
 from primitives import DamagedError, WrongBaseError
 from programs import PROGRAM
-from records import Coder, encode_body
+from records import Coder, Predictor, encode_body
 from writer import Options, Writer, always, seal_body
 
 PAIRS = os.environ.get("FINEDELTA_PAIRS", "")
@@ -112,6 +112,26 @@ def test_program_unpacks_every_coder(make: Maker, coder: int, tmp_path: Path) ->
     done = finedelta_unpack(pair, archive, tmp_path, "--sha256")
     assert (done.returncode, done.stderr) == (0, "")
     assert tree(tmp_path / "out") == tree(pair.fine_tune)
+
+
+@pytest.mark.parametrize("factors", [(0.7,), (1.9999999,), (0.3, -0.7), (4, 2**-16)], ids=str)
+@pytest.mark.parametrize("make", checkpoints.MAKERS, ids=pair_id)
+def test_program_unpacks_every_predictor(
+    make: Maker, factors: tuple[float, ...], tmp_path: Path
+) -> None:
+    pair = generate(make, tmp_path / "pair")
+    options = Options(factors=factors, tensor_coder=always(Coder.PLANES))
+    archive = Writer(pair.bases, pair.fine_tune, options).archive()
+    done = finedelta_unpack(pair, archive, tmp_path, "--sha256")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "out") == tree(pair.fine_tune)
+
+
+def test_program_chooses_every_predictor(tmp_path: Path) -> None:
+    pair = generate(checkpoints.merge, tmp_path / "pair")
+    index = check(finedelta_pack(pair, tmp_path / "archive")).index
+    chosen = {tensor.predictor for file in index.files for tensor in file.tensors}
+    assert chosen == set(Predictor)
 
 
 @pytest.mark.parametrize("change", [lie[0] for lie in LIES.values()], ids=LIES.keys())

@@ -11,7 +11,18 @@ import finedelta_reader
 from archive import HEADER_SIZE, open_archive
 from checkpoints import Pair, changed, lookalikes, noise, shard, tree, write_tree
 from finedelta_reader import check, unpack
-from lies import LIES, STORED_LIES, Change, Lie, first_chunk, resealed, set_, with_stored
+from lies import (
+    LIES,
+    STORED_LIES,
+    Change,
+    Lie,
+    combined,
+    first_chunk,
+    resealed,
+    scaled,
+    set_,
+    with_stored,
+)
 from primitives import DamagedError, UnsupportedVersionError, WrongBaseError
 from records import Coder, Index, Kind, encode_body
 from writer import Options, Writer, always, seal_body
@@ -25,6 +36,8 @@ OPTIONS = {
     "large chunks": Options(chunk_log2=20),
     "stored headers": Options(canonical=False),
     "sized frames": Options(sized_frames=True),
+    "scaled": Options(factors=(0.7,)),
+    "combination": Options(factors=(0.3, -0.7)),
     "named": Options(name=b"org/name", revision=b"0123456789abcdef"),
 }
 
@@ -157,6 +170,29 @@ def test_result_hash_of_a_right_base_is_damage(small: Pair, archive: bytes, tmp_
     lie = set_(lambda index: first_chunk(index, True, Coder.IDENTICAL), result_hash=bytes(16))
     with pytest.raises(DamagedError, match="tensor 'b' does not match its result hash"):
         unpack(small.bases, resealed(archive, lie), tmp_path / "out")
+
+
+@pytest.mark.parametrize("lie", [scaled(0.75, "b"), combined(0.5, -0.25)])
+def test_other_factors_of_a_right_base_are_damage(
+    small: Pair, archive: bytes, lie: Change, tmp_path: Path
+) -> None:
+    with pytest.raises(DamagedError, match="tensor 'b' does not match its result hash"):
+        unpack(small.bases, resealed(archive, lie), tmp_path / "out")
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_each_parent_of_a_combination_is_named(wrong: int, tmp_path: Path) -> None:
+    one, two, mean = b"\x80\x3f", b"\x00\x40", b"\xc0\x3f"
+    for name, value in (("0", one), ("1", two), ("fine", mean)):
+        tensor = {"w": ("BF16", (50_000,), value * 50_000)}
+        write_tree(tmp_path / name, {"m.safetensors": shard(tensor)})
+    parents = [tmp_path / "0", tmp_path / "1"]
+    archive = Writer(parents, tmp_path / "fine", Options(factors=(0.5, 0.5))).archive()
+    unpack(parents, archive, tmp_path / "out")
+    other = shard({"w": ("BF16", (50_000,), mean + (one, two)[wrong] * 49_999)})
+    (parents[wrong] / "m.safetensors").write_bytes(other)
+    with pytest.raises(WrongBaseError, match="the base tensor 'w' differs: tensor 'w' does"):
+        unpack(parents, archive, tmp_path / "other")
 
 
 def test_right_base_is_found_among_lookalikes(tmp_path: Path) -> None:

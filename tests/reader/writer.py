@@ -27,6 +27,7 @@ from records import (
     File,
     Index,
     Kind,
+    Predictor,
     Tensor,
     base_identity,
     encode_body,
@@ -70,6 +71,7 @@ class Options:
     name: bytes = b""  # of the bases
     revision: bytes = b""
     sized_frames: bool = False  # of side files
+    factors: tuple[float, ...] = ()  # one: scaled predictions; two: combinations
 
 
 @dataclass
@@ -192,7 +194,7 @@ class Writer:
         )
         file.header = header.metadata if file.canonical else header.text
         for place in header.tensors:
-            tensor = Tensor(place.name, place.dtype, place.shape, self._base_tensor(place))
+            tensor = self._tensor(place)
             self._data[id(tensor)] = content[place.begin : place.end]
             file.tensors.append(tensor)
         return file
@@ -220,10 +222,33 @@ class Writer:
         self._index.base_files.append(BaseFile(number, path, len(content), hash128(content)))
         return len(self._index.base_files) - 1
 
-    def _base_tensor(self, place: TensorPlace) -> int | None:
-        match = self._match(place)
-        if match is None:
-            return None
+    def _tensor(self, place: TensorPlace) -> Tensor:
+        tensor = Tensor(place.name, place.dtype, place.shape)
+        found = [self._match(place, number) for number in range(len(self._bases))]
+        matches = [match for match in found if match is not None]
+        if not matches:
+            return tensor
+        tensor.predictor, tensor.factors = self._predictor(place, matches)
+        # Where there is one base only, it is both parents.
+        used = (matches * 2)[: tensor.predictor.bases]
+        tensor.base_tensors = tuple(self._base_tensor(match) for match in used)
+        return tensor
+
+    def _predictor(
+        self, place: TensorPlace, matches: list[Match]
+    ) -> tuple[Predictor, tuple[float, ...]]:
+        """The predictor for as many factors as the options say, where it may be used."""
+        factors = self._options.factors
+        kinds = [place, *(match.place for match in matches[:2])]
+        if not factors or not all(kind.dtype.converts for kind in kinds):
+            return Predictor.BASE, ()
+        if len(factors) == 1:
+            return Predictor.SCALED, factors
+        if any(kind.shape != place.shape for kind in kinds):
+            return Predictor.BASE, ()
+        return Predictor.COMBINATION, factors
+
+    def _base_tensor(self, match: Match) -> int:
         for number, known in enumerate(self._base_tensors):
             if known == match:
                 return number
@@ -234,13 +259,13 @@ class Writer:
         self._index.base_tensors.append(record)
         return len(self._base_tensors) - 1
 
-    def _match(self, place: TensorPlace) -> Match | None:
-        for number, base in enumerate(self._bases):
-            for path, shard in base.shards.items():
-                for candidate in shard.tensors:
-                    if candidate.name == place.name and fits(place, candidate):
-                        data = base.contents[path][candidate.begin : candidate.end]
-                        return Match(number, path, candidate, data)
+    def _match(self, place: TensorPlace, number: int) -> Match | None:
+        base = self._bases[number]
+        for path, shard in base.shards.items():
+            for candidate in shard.tensors:
+                if candidate.name == place.name and fits(place, candidate):
+                    data = base.contents[path][candidate.begin : candidate.end]
+                    return Match(number, path, candidate, data)
         return None
 
     def _encode(self, chunk: Chunk) -> bytes:
@@ -256,10 +281,8 @@ class Writer:
         return stored
 
     def _encode_tensor(self, chunk: Chunk, result: bytes) -> bytes:
-        prediction = bytes(chunk.length)
-        if chunk.tensor.base_tensor is not None:
-            match = self._base_tensors[chunk.tensor.base_tensor]
-            prediction = predict(chunk, match.place.dtype, match.data)
+        matches = [self._base_tensors[number] for number in chunk.tensor.base_tensors]
+        prediction = predict(chunk, [(match.place.dtype, match.data) for match in matches])
         chunk.coder = self._options.tensor_coder(chunk, result, prediction)
         if chunk.coder == Coder.RAW:
             return result

@@ -17,15 +17,19 @@ class RoundtripDeterminism : public Roundtrip {
                                           make_tensor("f32", DType::kF32, {100, 64}, 2),
                                           make_tensor("f16", DType::kF16, {100, 64}, 3),
                                           make_tensor("f64", DType::kF64, {20, 64}, 4),
-                                          make_tensor("u8", DType::kU8, {300000}, 5)};
+                                          make_tensor("u8", DType::kU8, {300000}, 5),
+                                          make_tensor("shrunk", DType::kBF16, {600, 1000}, 6)};
     std::vector<TestTensor> newer = tuned(base);
     newer.push_back(renamed(tuned(base[0], 9), "lm_head"));
     newer.push_back(make_tensor("added", DType::kBF16, {50, 50}, 6));
     newer[1] = {"f32", DType::kBF16, {100, 64}, convert_f32(DType::kBF16, newer[1].bytes)};
     const TestTensor second = make_tensor("second", DType::kF32, {100, 64}, 7);
     newer.push_back(tuned(second));
+    const TestTensor other = make_tensor("f16", DType::kF32, {100, 64}, 8);
+    newer[2] = tuned(sum(0.37f, base[2], 0.59f, other, DType::kF16));
+    newer[5] = tuned(multiple(0.93f, base[5], DType::kF32));
     (void)write_shard("base/model.safetensors", base);
-    (void)write_shard("second.safetensors", {second});
+    (void)write_shard("second.safetensors", {second, other});
     (void)write_shard("tuned/a.safetensors", {newer.begin(), newer.begin() + 3});
     (void)write_shard("tuned/b.safetensors", {newer.begin() + 3, newer.end()});
     const std::string text = letters(3000000);
@@ -63,7 +67,9 @@ class RoundtripDeterminism : public Roundtrip {
 
 TEST_F(RoundtripDeterminism, AnyThreadsAndMemory) {
   const std::string expected = archive_with(1, kDefaultMemory);
-  EXPECT_EQ(matches(*inspect(archive_))["lm_head"], "tied from embed");
+  const auto summary = inspect(archive_);
+  EXPECT_EQ(matches(*summary)["lm_head"], "tied from embed");
+  EXPECT_THAT(predictors(*summary), testing::IsSupersetOf({"base", "scaled", "combination"}));
   for (const unsigned threads : {1, 2, 7}) {
     for (const uint64_t memory : {kLeastMemory, kDefaultMemory}) {
       SCOPED_TRACE(threads);

@@ -31,6 +31,13 @@ inline std::map<std::string, std::string> matches(const ArchiveSummary& summary)
   return out;
 }
 
+// The predictor of each tensor, in order of the archive.
+inline std::vector<std::string> predictors(const ArchiveSummary& summary) {
+  std::vector<std::string> out;
+  for (const TensorSummary& tensor : summary.tensors) out.push_back(tensor.predictor);
+  return out;
+}
+
 // How each file is stored.
 inline std::map<std::string, std::string> kinds(const ArchiveSummary& summary) {
   std::map<std::string, std::string> out;

@@ -2,6 +2,7 @@
 #ifndef FINEDELTA_TESTS_ROUNDTRIP_WEIGHTS_H_
 #define FINEDELTA_TESTS_ROUNDTRIP_WEIGHTS_H_
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <random>
@@ -88,6 +89,45 @@ inline std::vector<TestTensor> tuned(const std::vector<TestTensor>& tensors, uin
 inline TestTensor renamed(TestTensor tensor, const std::string& name) {
   tensor.name = name;
   return tensor;
+}
+
+// Elements of F16, BF16 or F32 as F32, and back.
+inline std::vector<float> floats_of(const TestTensor& tensor) {
+  std::vector<float> out(elements_of(tensor.shape));
+  for (size_t i = 0; i < out.size(); ++i) {
+    uint32_t wide = 0;
+    if (tensor.dtype == DType::kF32) {
+      std::memcpy(&wide, tensor.bytes.data() + 4 * i, 4);
+    } else {
+      uint16_t bits = 0;
+      std::memcpy(&bits, tensor.bytes.data() + 2 * i, 2);
+      wide = tensor.dtype == DType::kF16 ? f32_from_f16(bits) : f32_from_bf16(bits);
+    }
+    out[i] = std::bit_cast<float>(wide);
+  }
+  return out;
+}
+
+inline TestTensor of_floats(const std::string& name, DType dtype,
+                            const std::vector<uint64_t>& shape, const std::vector<float>& values) {
+  std::string f32(4 * values.size(), '\0');
+  std::memcpy(f32.data(), values.data(), f32.size());
+  return {.name = name, .dtype = dtype, .shape = shape, .bytes = convert_f32(dtype, f32)};
+}
+
+// a x tensor, and a x one + b x other, as numbers of type `dtype`.
+inline TestTensor multiple(float a, const TestTensor& tensor, DType dtype) {
+  std::vector<float> values = floats_of(tensor);
+  for (float& value : values) value = a * value;
+  return of_floats(tensor.name, dtype, tensor.shape, values);
+}
+
+inline TestTensor sum(float a, const TestTensor& one, float b, const TestTensor& other,
+                      DType dtype) {
+  std::vector<float> values = floats_of(one);
+  const std::vector<float> others = floats_of(other);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = a * values[i] + b * others[i];
+  return of_floats(one.name, dtype, one.shape, values);
 }
 
 }  // namespace finedelta

@@ -143,10 +143,13 @@ TEST(TensorText, ShapesAndMatches) {
   EXPECT_EQ(shape_text({}), "[]");
   EXPECT_EQ(base_label(0, 1), "base");
   EXPECT_EQ(base_label(1, 2), "base 2");
-  EXPECT_EQ(match_text("same", "w", "w", 0, 1), "same");
-  EXPECT_EQ(match_text("renamed+cast", "v", "w", 0, 1), "renamed+cast from v");
-  EXPECT_EQ(match_text("same", "w", "w", 1, 2), "same (base 2)");
-  EXPECT_EQ(match_text("none", "", "w", 0, 2), "none");
+  EXPECT_EQ(match_text("same", {.base_tensor = "w"}, "w", 1), "same");
+  EXPECT_EQ(match_text("renamed+cast", {.base_tensor = "v"}, "w", 1), "renamed+cast from v");
+  EXPECT_EQ(match_text("same", {.base_tensor = "w", .base = 1}, "w", 2), "same (base 2)");
+  EXPECT_EQ(match_text("none", {}, "w", 2), "none");
+  EXPECT_EQ(match_text("same", {"w", 1, "w", 0}, "w", 2), "same (base 2) + (base 1)");
+  EXPECT_EQ(match_text("renamed", {"u", 0, "v", 1}, "w", 2),
+            "renamed from u (base 1) + v (base 2)");
 }
 
 }  // namespace

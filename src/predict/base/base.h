@@ -1,14 +1,13 @@
-// Predictor "base": the values of a base tensor, converted to the fine-tune's type.
+// Predictor "base": the values of a base tensor, converted to the fine-tune's type. What the other
+// predictors share with it.
 // docs/format.md, sections 4 and 6.
 #ifndef FINEDELTA_PREDICT_BASE_BASE_H_
 #define FINEDELTA_PREDICT_BASE_BASE_H_
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "base/bytes.h"
-#include "finedelta/result.h"
 #include "numeric/dtype.h"
 
 namespace finedelta {
@@ -31,19 +30,6 @@ struct ByteRange {
 // Fills `prediction` (whole units of `dtype`) from the bytes of that range; what the base does not
 // have becomes zero.
 void predict_from_base(DType base_dtype, Bytes base, DType dtype, MutableBytes prediction);
-
-// Both steps: reads the range of a base tensor by read(offset, MutableBytes) -> Status and predicts
-// from it, with `scratch` for the bytes read.
-template <typename Read>
-Status read_prediction(DType base_dtype, uint64_t base_bytes, DType dtype, uint64_t first,
-                       Read read, std::vector<std::byte>& scratch, MutableBytes prediction) {
-  const uint64_t count = prediction.size() / dtype_unit(dtype);
-  const ByteRange range = base_range(base_dtype, base_bytes, first, count);
-  scratch.resize(range.size);
-  const Status status = read(range.offset, MutableBytes(scratch));
-  if (status) predict_from_base(base_dtype, scratch, dtype, prediction);
-  return status;
-}
 
 }  // namespace finedelta
 

@@ -1,10 +1,10 @@
-// The float types as vectors of F32 bits; included once for each Highway target, by .cc files only.
-// Not for one-lane targets (SCALAR), which use the namesakes in cast_scalar.h.
-#if defined(FINEDELTA_KERNELS_FLOAT_TYPES_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef FINEDELTA_KERNELS_FLOAT_TYPES_INL_H_
-#undef FINEDELTA_KERNELS_FLOAT_TYPES_INL_H_
+// Lanes of F16, BF16 and F32 as F32 bits, and back; included once for each Highway target, by .cc
+// files only. On one-lane targets (SCALAR) the types of cast_scalar.h take their place.
+#if defined(FINEDELTA_KERNELS_FLOAT_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FINEDELTA_KERNELS_FLOAT_LANES_INL_H_
+#undef FINEDELTA_KERNELS_FLOAT_LANES_INL_H_
 #else
-#define FINEDELTA_KERNELS_FLOAT_TYPES_INL_H_
+#define FINEDELTA_KERNELS_FLOAT_LANES_INL_H_
 #endif
 
 #include <cstddef>
@@ -14,9 +14,16 @@
 #include "kernels/bytes-inl.h"
 #include "kernels/cast_scalar.h"
 
-#if HWY_TARGET != HWY_SCALAR
 HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+
+using scalar::BF16;
+using scalar::F16;
+using scalar::F32;
+
+#else
 
 // Each of these is the vector form of its namesake in cast_scalar.h; D has lanes of uint32_t. The
 // comments on the arithmetic are in numeric/float_cast.h.
@@ -139,8 +146,9 @@ HWY_INLINE void store_bits(hn::Vec<D> vector, D d, std::byte* to) {
   }
 }
 
+#endif  // HWY_TARGET == HWY_SCALAR
+
 }  // namespace finedelta::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif  // HWY_TARGET != HWY_SCALAR
 
 #endif  // per-target include guard
