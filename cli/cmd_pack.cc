@@ -15,8 +15,9 @@ namespace {
 
 constexpr Option kOutput{"-o,--output", "ARCHIVE", "where to write the archive",
                          &Arguments::output};
-constexpr std::array kOptions{kOutput,        kNoBaseOption, kAllOption,  kForceOption,
-                              kThreadsOption, kMemoryOption, kJsonOption, kQuietOption};
+constexpr std::array kOptions{kOutput,       kNoBaseOption, kAllOption,
+                              kLevelOption,  kForceOption,  kThreadsOption,
+                              kMemoryOption, kJsonOption,   kQuietOption};
 
 std::string closing_line(const PackReport& report, std::string_view archive) {
   return fmt::format(
@@ -47,6 +48,7 @@ Result<Report> run(const Arguments& arguments, Session& session) {
   PackOptions options;
   options.all = arguments.all;
   options.force = arguments.force;
+  options.level = arguments.level;
   session.begin("packing", in_quotes(models->fine_tune), options);
   const Result<PackReport> report = pack(models->bases, models->fine_tune, archive, options);
   if (!report.has_value()) return std::unexpected(report.error());
@@ -65,7 +67,7 @@ constinit const Verb kPack{
         ".safetensors file, or ORG/NAME[@REVISION] in the local Hugging Face cache.\n",
     .examples =
         "  finedelta pack meta-llama/Llama-3.1-8B ./my-tune -o my-tune.fd\n"
-        "  finedelta pack base.safetensors tune.safetensors -o tune.fd --threads 4\n"
+        "  finedelta pack base.safetensors tune.safetensors -o tune.fd -9\n"
         "  finedelta pack --no-base ./my-model -o my-model.fd\n",
     .options = kOptions,
     .run = run,

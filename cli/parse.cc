@@ -105,6 +105,29 @@ Status read_threads(const Verb& verb, Arguments& arguments) {
   return {};
 }
 
+Status read_level(const Verb& verb, Arguments& arguments) {
+  if (arguments.level_text.empty()) return {};
+  const std::string& text = arguments.level_text[0];
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, arguments.level);
+  if (error != std::errc{} || stop != end || arguments.level < kFastestLevel ||
+      arguments.level > kSmallestLevel) {
+    return refuse(&verb, fmt::format("--level {} is not a number from {} to {}", in_quotes(text),
+                                     kFastestLevel, kSmallestLevel));
+  }
+  return {};
+}
+
+// "-5" is short for "--level 5".
+std::vector<std::string> spell_levels(std::span<const std::string> words) {
+  std::vector<std::string> spelled;
+  for (const std::string& word : words) {
+    const bool is_level = word.size() == 2 && word[0] == '-' && word[1] >= '1' && word[1] <= '9';
+    spelled.push_back(is_level ? "--level=" + word.substr(1) : word);
+  }
+  return spelled;
+}
+
 Status read_memory(const Verb& verb, Arguments& arguments) {
   if (arguments.memory_text.empty()) return {};
   const std::string& text = arguments.memory_text[0];
@@ -145,6 +168,7 @@ Status parse_verb(const Verb& verb, const CLI::App& app, std::span<const std::st
   if (auto status = check_values(verb, arguments); !status) return status;
   if (auto status = check_output(verb, arguments); !status) return status;
   if (auto status = read_threads(verb, arguments); !status) return status;
+  if (auto status = read_level(verb, arguments); !status) return status;
   return read_memory(verb, arguments);
 }
 
@@ -167,7 +191,7 @@ Result<Request> parse(std::span<const std::string> words) {
   const CLI::Option* version = program.add_flag("--version");
   for (const Verb* verb : kVerbs) declare(program, *verb, request.arguments);
 
-  const auto options = before_dashes(words);
+  const std::vector<std::string> options = spell_levels(before_dashes(words));
   const auto after = words.subspan(std::min(words.size(), options.size() + 1));
   try {
     program.parse(std::vector<std::string>(options.rbegin(), options.rend()));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "finedelta/options.h"
+#include "finedelta/pack.h"
 #include "finedelta/result.h"
 
 namespace finedelta::cli {
@@ -24,7 +25,9 @@ struct Arguments {
   std::vector<std::string> bases;        // of --base; never empty strings
   std::vector<std::string> thread_text;  // as given; `threads` is what it means
   std::vector<std::string> memory_text;
+  std::vector<std::string> level_text;
   unsigned threads = 0;
+  int level = kDefaultLevel;
   uint64_t memory = kDefaultMemory;
   bool no_base = false;
   bool all = false;
@@ -74,6 +77,10 @@ inline constexpr Option kNoBaseOption{"--no-base", "", "take one model alone, wi
                                       &Arguments::no_base};
 inline constexpr Option kAllOption{"--all", "", "keep .git/ and .cache/huggingface/ too",
                                    &Arguments::all};
+inline constexpr Option kLevelOption{
+    "--level", "N",
+    "from 1, the fastest, to 9, the smallest archive (default 3); -1 to -9 say the same",
+    &Arguments::level_text};
 inline constexpr Option kForceOption{"--force", "", "replace an existing output",
                                      &Arguments::force};
 inline constexpr Option kThreadsOption{"--threads", "N",

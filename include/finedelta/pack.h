@@ -11,9 +11,15 @@
 
 namespace finedelta {
 
+inline constexpr int kFastestLevel = 1;
+inline constexpr int kDefaultLevel = 3;
+inline constexpr int kSmallestLevel = 9;
+
 struct PackOptions : Options {
   bool all = false;    // keep .git/ and .cache/huggingface/ too
   bool force = false;  // replace an existing archive
+  // How much time to take for a smaller archive: 1 (the fastest) to 9 (the smallest).
+  int level = kDefaultLevel;
 };
 
 struct PackReport {

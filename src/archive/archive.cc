@@ -22,13 +22,19 @@ Result<Archive> Archive::open(const std::string& path, uint64_t memory) {
 
 Status Archive::read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) const {
   stored.resize(chunk.size);
-  if (chunk.size == 0) return {};
-  FINEDELTA_CHECK(file.read(chunk.offset, stored));
-  if (xxh3_64(stored) != chunk.stored_hash) {
-    return fail(ErrorCode::kDamaged, "{}: the {} bytes at {} are damaged", quote(file.path()),
-                chunk.size, chunk.offset);
-  }
-  return {};
+  return chunk.size == 0 ? Status() : read_stored(chunk.offset, chunk.stored_hash, stored);
+}
+
+Status Archive::read_factors(const StoredFactors& factors, std::vector<std::byte>& stored) const {
+  stored.resize(factors.size);
+  return read_stored(factors.offset, factors.hash, stored);
+}
+
+Status Archive::read_stored(uint64_t offset, uint64_t hash, MutableBytes stored) const {
+  FINEDELTA_CHECK(file.read(offset, stored));
+  if (xxh3_64(stored) == hash) return {};
+  return fail(ErrorCode::kDamaged, "{}: the {} bytes at {} are damaged", quote(file.path()),
+              stored.size(), offset);
 }
 
 }  // namespace finedelta::archive

@@ -24,6 +24,11 @@ struct Archive {
   // The stored bytes of a chunk in `stored`, whose capacity is reused. kDamaged, with the offset,
   // when their hash is wrong.
   Status read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) const;
+  // Likewise for the factors of a tensor that has some.
+  Status read_factors(const StoredFactors& factors, std::vector<std::byte>& stored) const;
+
+ private:
+  Status read_stored(uint64_t offset, uint64_t hash, std::span<std::byte> stored) const;
 };
 
 }  // namespace finedelta::archive

@@ -6,28 +6,52 @@ namespace finedelta::archive {
 namespace {
 
 // Reads the sizes, which give the places: one chunk after another, filling payload and side.
-void decode_sizes(RecordReader& reader, const Layout& layout, Index& index) {
-  uint64_t offset = kHeaderSlot;
-  for (uint64_t i = 0; i < index.chunks.size(); ++i) {
-    const uint64_t size = reader.varint();
-    if (size > layout.index_offset() - offset) {
-      reader.reject("its chunks are larger than the archive");
+class Places {
+ public:
+  Places(RecordReader& reader, const Layout& layout, Index& index)
+      : reader_(reader), layout_(layout), index_(index) {}
+
+  void decode() {
+    uint64_t next = 0;
+    for (File& file : index_.files) {
+      for (Tensor& tensor : file.tensors) {
+        place_factors(tensor);
+        for (; next < tensor.first_chunk + tensor.chunks && reader_.ok(); ++next) place_chunk(next);
+      }
     }
-    if (!reader.ok()) return;
-    index.chunks[i].offset = offset;
-    index.chunks[i].size = static_cast<uint32_t>(size);
-    if (index.chunks[i].size != size) reader.reject("a chunk is too large");
-    offset += size;
-    const bool payload_ends = i + 1 == index.tensor_chunks;
-    if (payload_ends && offset != layout.side_offset()) {
-      reader.reject("its chunks do not fill the payload");
+    if (offset_ != layout_.side_offset()) reader_.reject("its chunks do not fill the payload");
+    for (; next < index_.chunks.size() && reader_.ok(); ++next) place_chunk(next);
+    if (offset_ != layout_.index_offset()) reader_.reject("its chunks do not fill the archive");
+  }
+
+ private:
+  void place_factors(Tensor& tensor) {
+    if (tensor.factors.size > layout_.index_offset() - offset_) {
+      reader_.reject("its chunks are larger than the archive");
+      return;
     }
+    tensor.factors.offset = offset_;
+    offset_ += tensor.factors.size;
   }
-  if (index.tensor_chunks == 0 && layout.payload_size != 0) {
-    reader.reject("its chunks do not fill the payload");
+
+  void place_chunk(uint64_t number) {
+    const uint64_t size = reader_.varint();
+    if (size > layout_.index_offset() - offset_) {
+      reader_.reject("its chunks are larger than the archive");
+    }
+    if (!reader_.ok()) return;
+    Chunk& chunk = index_.chunks[number];
+    chunk.offset = offset_;
+    chunk.size = static_cast<uint32_t>(size);
+    if (chunk.size != size) reader_.reject("a chunk is too large");
+    offset_ += size;
   }
-  if (offset != layout.index_offset()) reader.reject("its chunks do not fill the archive");
-}
+
+  RecordReader& reader_;
+  const Layout& layout_;
+  Index& index_;
+  uint64_t offset_ = kHeaderSlot;
+};
 
 void decode_prefixes(RecordReader& reader, Index& index) {
   constexpr uint64_t kMapNode = 64;  // bytes
@@ -54,7 +78,7 @@ void decode_chunks(RecordReader& reader, const Layout& layout, Index& index) {
   if (!reader.ok()) return;
   index.chunks.resize(number);
   for (Chunk& chunk : index.chunks) chunk.coder = reader.u8();
-  decode_sizes(reader, layout, index);
+  Places(reader, layout, index).decode();
   decode_prefixes(reader, index);
   for (Chunk& chunk : index.chunks) {
     if (chunk.size > 0) chunk.stored_hash = reader.u64();

@@ -81,6 +81,13 @@ void decode_prediction(RecordReader& reader, const Index& index, Tensor& tensor)
     reader.spend(base.name.size());
   }
   for (size_t i = 0; i < factor_count(formula.predictor); ++i) formula.factors[i] = reader.f32();
+  if (formula.predictor == Predictor::kLowRank) {
+    tensor.factors.size = reader.varint();
+    tensor.factors.hash = reader.u64();
+    if (tensor.factors.size == 0 || tensor.factors.size > kLargestFactors) {
+      reader.reject("a predictor has factors of a size that they may not have");
+    }
+  }
   if (!has_valid_factors(formula)) reader.reject("a predictor has a factor that it may not have");
   if (!can_predict(formula.predictor, std::span(kinds).first(formula.bases()),
                    {.dtype = tensor.dtype, .shape = tensor.shape})) {

@@ -61,6 +61,10 @@ void encode_tensor(ByteWriter& out, const Tensor& tensor) {
   for (const float factor : tensor.prediction.formula.used_factors()) {
     out.u32(std::bit_cast<uint32_t>(factor));
   }
+  if (tensor.prediction.formula.predictor == Predictor::kLowRank) {
+    out.varint(tensor.factors.size);
+    out.u64(tensor.factors.hash);
+  }
 }
 
 void encode_file(ByteWriter& out, const File& file) {

@@ -24,6 +24,8 @@ inline constexpr uint64_t kLargestEmbedded = 16383;  // bytes
 // Of a file, and of all together; sums of two such numbers do not overflow.
 inline constexpr uint64_t kLargestTotal = uint64_t{1} << 62;
 
+inline constexpr uint64_t kLargestFactors = uint64_t{1} << 30;  // bytes, stored
+
 inline constexpr uint64_t kFingerprintBlock = uint64_t{1} << 20;  // bytes
 inline constexpr uint64_t kSampleSize = 65536;                    // bytes
 
@@ -49,11 +51,19 @@ struct BaseFile {
   Hash128 hash;
 };
 
+// The factors of a low-rank prediction, as they are stored: predict/low_rank/spec.md.
+struct StoredFactors {
+  uint64_t offset = 0;  // in the file; not written
+  uint64_t size = 0;    // bytes; 0 for other predictors
+  uint64_t hash = 0;    // XXH3-64
+};
+
 struct Tensor {
   std::string name;
   DType dtype = DType::kU8;
   std::vector<uint64_t> shape;
   Prediction<uint32_t> prediction;  // from Index::base_tensors
+  StoredFactors factors;            // they come before the tensor's chunks
 
   // Not written; they follow from the records.
   uint64_t offset = 0;  // in its file

@@ -11,22 +11,30 @@ namespace {
 
 constexpr uint64_t kDecoderState = uint64_t{1} << 20;  // zstd's and the like
 
+// What stored factors take for each byte: themselves, numbers of 2 bytes that take a bit at least,
+// and those again as a predictor keeps them.
+constexpr uint64_t kBytesOfFactors = 1 + 16 + 16;
+
 }  // namespace
 
 uint64_t decoder_bytes(const archive::Index& index) {
   uint64_t unit = 1;
   size_t bases = 1;
+  uint64_t factors = 0;
   for (const archive::File& file : index.files) {
     for (const archive::Tensor& tensor : file.tensors) {
       unit = std::max<uint64_t>(unit, dtype_unit(tensor.dtype));
       bases = std::max(bases, tensor.prediction.bases().size());
+      factors = std::max(factors, tensor.factors.size);
       for (const uint32_t base : tensor.prediction.bases()) {
         unit = std::max<uint64_t>(unit, dtype_unit(index.base_tensors[base].dtype));
       }
     }
   }
   // Stored bytes, bases, prediction, planes and the result.
-  const uint64_t tensor = (4 + bases) * unit * index.units_per_chunk();
+  const uint64_t units = index.units_per_chunk();
+  const uint64_t tensor =
+      (4 + bases) * unit * units + wavelet::scratch_bytes(units, unit) + kBytesOfFactors * factors;
   const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
   return std::max(tensor, side) + kDecoderState;
 }
@@ -52,9 +60,28 @@ Status Decoder::read_prediction(const archive::Tensor& tensor, uint64_t number, 
                        return bases_.read(base, offset, to);
                      }});
   }
+  FINEDELTA_ASSIGN(const LowRankPredictor* const low_rank, low_rank_of(tensor));
   prediction_.resize(size);
   return predictions_.predict(tensor.prediction.formula, bases, tensor.dtype,
-                              number << archive_.index.chunk_log2, prediction_);
+                              number << archive_.index.chunk_log2, prediction_, low_rank);
+}
+
+// The factors of a tensor, kept for its next chunk; null where it has none.
+Result<const LowRankPredictor*> Decoder::low_rank_of(const archive::Tensor& tensor) {
+  if (tensor.prediction.formula.predictor != Predictor::kLowRank) return nullptr;
+  if (low_rank_tensor_ == &tensor) return &*low_rank_;
+  low_rank_tensor_ = nullptr;
+  FINEDELTA_CHECK(archive_.read_factors(tensor.factors, factors_));
+  if (count_) count_->archive += factors_.size();
+  auto predictor = read_low_rank(factors_, tensor.shape);
+  if (!predictor) {
+    return fail(predictor.error().code, "{}: the factors of {}, {} bytes at {}: {}",
+                quote(archive_.file.path()), quote(tensor.name), tensor.factors.size,
+                tensor.factors.offset, predictor.error().message);
+  }
+  low_rank_ = *std::move(predictor);
+  low_rank_tensor_ = &tensor;
+  return &*low_rank_;
 }
 
 Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "archive/archive.h"
@@ -38,6 +39,7 @@ class Decoder {
 
  private:
   Status read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size);
+  Result<const LowRankPredictor*> low_rank_of(const archive::Tensor& tensor);
   Status locate_error(const archive::Chunk& chunk, std::string_view what, Status error) const;
 
   const archive::Archive& archive_;
@@ -46,8 +48,11 @@ class Decoder {
   CoderScratch scratch_;
   std::vector<std::byte> stored_;
   std::vector<std::byte> prefix_;
+  std::vector<std::byte> factors_;
   std::vector<std::byte> prediction_;
   PredictionReader predictions_;
+  const archive::Tensor* low_rank_tensor_ = nullptr;  // whose factors were read last
+  std::optional<LowRankPredictor> low_rank_;
 };
 
 // The most memory that one Decoder and one result take.

@@ -9,6 +9,7 @@
 #include "coder/coder.h"
 #include "engine/base_hashes.h"
 #include "engine/encoded_chunk.h"
+#include "engine/low_rank_search.h"
 
 namespace finedelta {
 
@@ -20,15 +21,22 @@ constexpr uint64_t kWaiting = 2;
 // zstd's tables at the levels in use.
 constexpr uint64_t kEncoderState = uint64_t{3} << 20;
 
+// What the factors of a group of runs may take, at the most that any of them could have: each of
+// those is 2 bytes of its record and 2 of its predictor.
+constexpr uint64_t kFactorsOfGroup = uint64_t{16} << 20;
+constexpr uint64_t kBytesOfFactor = 4;
+constexpr uint64_t kMostFactors = 64;
+
 // A run of jobs of one kind: the blocks of a base tensor to fingerprint, or the chunks of a tensor
 // to encode. A base tensor's run comes right before the first tensor that uses it, so that its
 // bytes are read from disk once and from the page cache the second time.
 struct Run {
   uint64_t first_job = 0;
-  const archive::Tensor* tensor = nullptr;  // null: a base tensor
-  const Shard* shard = nullptr;             // of the tensor or base tensor
+  archive::Tensor* tensor = nullptr;  // null: a base tensor
+  const Shard* shard = nullptr;       // of the tensor or base tensor
   const safetensors::Tensor* source = nullptr;
-  uint32_t base_tensor = 0;  // where `tensor` is null
+  uint32_t base_tensor = 0;               // where `tensor` is null
+  std::optional<LowRankAnswer> low_rank;  // while its group is coded
 };
 
 struct Worker {
@@ -41,7 +49,7 @@ struct Worker {
 class TensorPacker {
  public:
   TensorPacker(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
-               const Options& options, ProgressMeter& progress)
+               const PackOptions& options, ProgressMeter& progress)
       : inputs_(inputs), plan_(plan), writer_(writer), options_(options), progress_(progress) {}
 
   Status run() {
@@ -51,21 +59,81 @@ class TensorPacker {
         plan_.index.chunks.capacity() * 2 * sizeof(archive::Chunk) + runs_.size() * sizeof(Run);
     const unsigned count = affordable_workers(options_, worker_bytes(), index_bytes);
     workers_.resize(count);
-    FINEDELTA_CHECK(parallel_ordered(
-        jobs_, count, (1 + kWaiting) * count, options_.cancel,
-        [this](uint64_t job, unsigned w) { return work(job, workers_[w]); },
-        [this](uint64_t job, const EncodedChunk& chunk) { return commit(job, chunk); }));
+    for (size_t begin = 0; begin < runs_.size();) {
+      const size_t end = group_end(begin);
+      FINEDELTA_CHECK(find_factors(begin, end));
+      FINEDELTA_CHECK(code(begin, end));
+      for (; begin < end; ++begin) runs_[begin].low_rank.reset();
+    }
     return finish_bases();
   }
 
  private:
+  // Runs are coded in groups: the factors of all low-rank predictions in one are found before, and
+  // are in memory at the same time. Without such predictions there is one group.
+  size_t group_end(size_t begin) const {
+    uint64_t factors = 0;
+    size_t end = begin;
+    for (; end < runs_.size(); ++end) {
+      const Run& run = runs_[end];
+      if (!run.tensor || !may_be_low_rank(run)) continue;
+      const MatrixShape matrix = matrix_shape(run.tensor->shape);
+      factors += kBytesOfFactor * kMostFactors * (matrix.rows + matrix.columns);
+      if (factors > kFactorsOfGroup && end > begin) break;
+    }
+    return end;
+  }
+
+  bool may_be_low_rank(const Run& run) const {
+    if (run.tensor->prediction.bases().size() != 1) return false;
+    const TensorRef& ref = plan_.base_refs[run.tensor->prediction.bases()[0]];
+    return finedelta::may_be_low_rank(run.tensor->prediction.formula, inputs_.tensor(ref).dtype,
+                                      *run.source);
+  }
+
+  Status find_factors(size_t begin, size_t end) {
+    std::vector<Run*> wanted;
+    for (size_t i = begin; i < end; ++i) {
+      if (runs_[i].tensor && may_be_low_rank(runs_[i])) wanted.push_back(&runs_[i]);
+    }
+    if (wanted.empty()) return {};
+    const unsigned count = affordable_workers(options_, kLowRankSearchBytes, kFactorsOfGroup);
+    std::vector<Sampler> samplers(count);
+    return parallel_for(wanted.size(), count, options_.cancel, [&](uint64_t i, unsigned w) {
+      return find_factors(*wanted[i], samplers[w]);
+    });
+  }
+
+  Status find_factors(Run& run, Sampler& sampler) const {
+    const TensorRef& ref = plan_.base_refs[run.tensor->prediction.bases()[0]];
+    const safetensors::Tensor& base = inputs_.tensor(ref);
+    const LowRankQuestion question{.shard = run.shard,
+                                   .tensor = run.source,
+                                   .base = base_source(inputs_.shard(ref), base),
+                                   .base_shape = base.shape,
+                                   .formula = run.tensor->prediction.formula};
+    FINEDELTA_ASSIGN(run.low_rank, find_low_rank(question, options_.level, sampler));
+    if (run.low_rank) run.tensor->prediction.formula = {.predictor = Predictor::kLowRank};
+    return {};
+  }
+
+  Status code(size_t begin, size_t end) {
+    const uint64_t first = runs_[begin].first_job;
+    const uint64_t behind = end < runs_.size() ? runs_[end].first_job : jobs_;
+    const auto count = static_cast<unsigned>(workers_.size());
+    return parallel_ordered(
+        behind - first, count, (1 + kWaiting) * count, options_.cancel,
+        [&](uint64_t job, unsigned w) { return work(first + job, workers_[w]); },
+        [&](uint64_t job, const EncodedChunk& chunk) { return commit(first + job, chunk); });
+  }
+
   void list_runs() {
     std::vector<bool> fingerprinted(plan_.base_refs.size());
     const Shard* shard = inputs_.fine_tune.shards.data();
-    for (const archive::File& file : plan_.index.files) {
+    for (archive::File& file : plan_.index.files) {
       if (file.kind != archive::FileKind::kShard) continue;
       for (size_t t = 0; t < file.tensors.size(); ++t) {
-        const archive::Tensor& tensor = file.tensors[t];
+        archive::Tensor& tensor = file.tensors[t];
         most_bases_ = std::max(most_bases_, tensor.prediction.bases().size());
         for (const uint32_t base : tensor.prediction.bases()) {
           if (!fingerprinted[base]) add_base_run(base);
@@ -95,7 +163,9 @@ class TensorPacker {
   uint64_t worker_bytes() const {
     uint64_t unit = 1;
     for (const Run& run : runs_) unit = std::max<uint64_t>(unit, dtype_unit(run.source->dtype));
-    return (4 + most_bases_ + kWaiting) * unit * plan_.index.units_per_chunk() + kEncoderState;
+    const uint64_t units = plan_.index.units_per_chunk();
+    return (5 + most_bases_ + kWaiting) * unit * units + wavelet::scratch_bytes(units, unit) +
+           kEncoderState;
   }
 
   const Run& run_of(uint64_t job) const {
@@ -125,7 +195,7 @@ class TensorPacker {
     const uint64_t first = number * plan_.index.units_per_chunk();
     worker.value.resize(archive::chunk_bytes(plan_.index, tensor, number));
     FINEDELTA_CHECK(run.shard->read(*run.source, first * unit, worker.value));
-    FINEDELTA_CHECK(predict(tensor, first, worker));
+    FINEDELTA_CHECK(predict(run, first, worker));
     const ChunkInput input{
         .dtype = tensor.dtype, .value = worker.value, .prediction = worker.prediction};
     EncodedChunk chunk;
@@ -134,7 +204,8 @@ class TensorPacker {
     return chunk;
   }
 
-  Status predict(const archive::Tensor& tensor, uint64_t first, Worker& worker) const {
+  Status predict(const Run& run, uint64_t first, Worker& worker) const {
+    const archive::Tensor& tensor = *run.tensor;
     worker.prediction.clear();
     if (!tensor.prediction) return {};
     std::vector<BaseSource> bases;
@@ -144,15 +215,26 @@ class TensorPacker {
     }
     worker.prediction.resize(worker.value.size());
     return worker.predictions.predict(tensor.prediction.formula, bases, tensor.dtype, first,
-                                      worker.prediction);
+                                      worker.prediction,
+                                      run.low_rank ? &run.low_rank->predictor : nullptr);
   }
 
   // In order of the jobs, never two at once.
   Status commit(uint64_t job, const EncodedChunk& chunk) {
     const Run& run = run_of(job);
-    if (run.tensor) return append_chunk(chunk, plan_.index, writer_);
+    if (run.tensor) {
+      if (run.low_rank && job == run.first_job) FINEDELTA_CHECK(append_factors(run));
+      return append_chunk(chunk, plan_.index, writer_);
+    }
     add_block(run, job - run.first_job, chunk.record.result_hash);
     return {};
+  }
+
+  Status append_factors(const Run& run) {
+    const std::vector<std::byte>& record = run.low_rank->record;
+    run.tensor->factors.size = record.size();
+    run.tensor->factors.hash = xxh3_64(record);
+    return writer_.append(record);
   }
 
   void add_block(const Run& run, uint64_t number, const Hash128& hash) {
@@ -177,7 +259,7 @@ class TensorPacker {
   const Inputs& inputs_;
   PackPlan& plan_;
   archive::Writer& writer_;
-  const Options& options_;
+  const PackOptions& options_;
   ProgressMeter& progress_;
   std::vector<Run> runs_;
   uint64_t jobs_ = 0;
@@ -189,7 +271,7 @@ class TensorPacker {
 }  // namespace
 
 Status pack_tensors(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
-                    const Options& options, ProgressMeter& progress) {
+                    const PackOptions& options, ProgressMeter& progress) {
   return TensorPacker(inputs, plan, writer, options, progress).run();
 }
 

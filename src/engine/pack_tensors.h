@@ -5,6 +5,7 @@
 #include "archive/writer.h"
 #include "engine/pack_plan.h"
 #include "engine/resources.h"
+#include "finedelta/pack.h"
 #include "finedelta/result.h"
 
 namespace finedelta {
@@ -13,7 +14,7 @@ namespace finedelta {
 // fingerprints, samples and identities of the bases. The bytes written do not depend on the number
 // of threads.
 Status pack_tensors(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
-                    const Options& options, ProgressMeter& progress);
+                    const PackOptions& options, ProgressMeter& progress);
 
 }  // namespace finedelta
 

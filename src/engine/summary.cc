@@ -34,6 +34,7 @@ uint64_t elements_of(const archive::Tensor& tensor) {
 void add_chunks(const archive::Index& index, const archive::Tensor& tensor,
                 TensorSummary& summary) {
   std::vector<uint64_t> uses(coders().size());
+  summary.stored_bytes += tensor.factors.size;
   for (uint64_t i = 0; i < tensor.chunks; ++i) {
     const archive::Chunk& chunk = index.chunks[tensor.first_chunk + i];
     ++uses[chunk.coder];

@@ -103,10 +103,22 @@ Status require_all(BaseSet& bases, const archive::Index& index, bool weights_onl
   return bases.require_files(all_of(index.base_files.size()));
 }
 
+Status check_factors(const archive::Archive& archive) {
+  std::vector<std::byte> stored;
+  for (const archive::File& file : archive.index.files) {
+    for (const archive::Tensor& tensor : file.tensors) {
+      if (tensor.factors.size == 0) continue;
+      FINEDELTA_CHECK(archive.read_factors(tensor.factors, stored));
+    }
+  }
+  return {};
+}
+
 // Reads every chunk and compares its hash; header and index were checked when they were opened.
 Status check_stored_bytes(const archive::Archive& archive, const Options& options) {
   uint64_t total = 0;
   for (const archive::Chunk& chunk : archive.index.chunks) total += chunk.size;
+  FINEDELTA_CHECK(check_factors(archive));
   ProgressMeter progress(options.progress, total);
   const unsigned workers = affordable_workers(options, decoder_bytes(archive.index), 0);
   std::vector<std::vector<std::byte>> stored(workers);

@@ -47,8 +47,13 @@ Status Sampler::begin(const Shard& shard, const safetensors::Tensor& tensor) {
 uint64_t Sampler::estimate_alone() { return estimate_with({}); }
 
 Result<uint64_t> Sampler::estimate_from(const BaseSource& base) {
+  return estimate_from(base, {.predictor = Predictor::kBase}, nullptr);
+}
+
+Result<uint64_t> Sampler::estimate_from(const BaseSource& base, const Formula& formula,
+                                        const LowRankPredictor* low_rank) {
   prediction_.resize(value_.size());
-  FINEDELTA_CHECK(read_prediction(base, dtype_, prediction_));
+  FINEDELTA_CHECK(read_prediction(base, formula, low_rank, dtype_, prediction_));
   return estimate_with(prediction_);
 }
 
@@ -63,7 +68,8 @@ const FloatSample& Sampler::floats() {
 
 Result<FloatSample> Sampler::read_floats(const BaseSource& base) {
   FloatSample floats(sampled_);
-  FINEDELTA_CHECK(read_prediction(base, DType::kF32, std::as_writable_bytes(std::span(floats))));
+  FINEDELTA_CHECK(read_prediction(base, {.predictor = Predictor::kBase}, nullptr, DType::kF32,
+                                  std::as_writable_bytes(std::span(floats))));
   return floats;
 }
 
@@ -82,13 +88,14 @@ uint64_t Sampler::count_hits(const Formula& formula, std::span<const FloatSample
   return hits;
 }
 
-Status Sampler::read_prediction(const BaseSource& base, DType dtype, MutableBytes to) {
+Status Sampler::read_prediction(const BaseSource& base, const Formula& formula,
+                                const LowRankPredictor* low_rank, DType dtype, MutableBytes to) {
   const unsigned unit = dtype_unit(dtype);
-  return for_each_window(
-      units_, sampled_, windows_, [&](uint64_t first, uint64_t place, uint64_t count) {
-        return reader_.predict({.predictor = Predictor::kBase}, {&base, 1}, dtype, first,
-                               to.subspan(place * unit, count * unit));
-      });
+  return for_each_window(units_, sampled_, windows_,
+                         [&](uint64_t first, uint64_t place, uint64_t count) {
+                           return reader_.predict(formula, {&base, 1}, dtype, first,
+                                                  to.subspan(place * unit, count * unit), low_rank);
+                         });
 }
 
 // F32 stands for any castable type: widening is exact.

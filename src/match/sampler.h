@@ -27,6 +27,10 @@ class Sampler {
   [[nodiscard]] uint64_t estimate_alone();
   Result<uint64_t> estimate_from(const BaseSource& base);
 
+  // Predicted by a formula of one base tensor; `low_rank` is there for the predictor of that name.
+  Result<uint64_t> estimate_from(const BaseSource& base, const Formula& formula,
+                                 const LowRankPredictor* low_rank);
+
   // The rest is for castable dtypes.
 
   [[nodiscard]] const FloatSample& floats();                // of the tensor
@@ -39,7 +43,8 @@ class Sampler {
   [[nodiscard]] uint64_t count_hits(const Formula& formula, std::span<const FloatSample> bases);
 
  private:
-  Status read_prediction(const BaseSource& base, DType dtype, MutableBytes to);
+  Status read_prediction(const BaseSource& base, const Formula& formula,
+                         const LowRankPredictor* low_rank, DType dtype, MutableBytes to);
   void predict_sample(const Formula& formula, std::span<const FloatSample> bases);
   uint64_t estimate_with(Bytes prediction);
 

@@ -20,13 +20,16 @@ std::string_view predictor_name(Predictor predictor) {
       return "scaled";
     case Predictor::kCombination:
       return "combination";
+    case Predictor::kLowRank:
+      return "low rank";
   }
   return "unknown";
 }
 
 bool can_predict(Predictor predictor, std::span<const TensorKind> bases, const TensorKind& tensor) {
   if (bases.size() != base_count(predictor)) return false;
-  const bool computes = factor_count(predictor) > 0;
+  const bool computes = factor_count(predictor) > 0 || predictor == Predictor::kLowRank;
+  if (predictor == Predictor::kLowRank && tensor.shape.size() < 2) return false;
   return std::ranges::all_of(bases, [&](const TensorKind& base) {
     if (computes && !(is_castable(base.dtype) && is_castable(tensor.dtype))) return false;
     if (predictor == Predictor::kCombination) return std::ranges::equal(base.shape, tensor.shape);
@@ -46,6 +49,7 @@ void predict(const Formula& formula, std::span<const BaseUnits> bases, DType dty
       std::ranges::fill(prediction, std::byte{0});
       break;
     case Predictor::kBase:
+    case Predictor::kLowRank:
       predict_from_base(bases[0].dtype, bases[0].bytes, dtype, prediction);
       break;
     case Predictor::kScaled:
@@ -60,7 +64,8 @@ void predict(const Formula& formula, std::span<const BaseUnits> bases, DType dty
 }
 
 Status PredictionReader::predict(const Formula& formula, std::span<const BaseSource> bases,
-                                 DType dtype, uint64_t first, MutableBytes prediction) {
+                                 DType dtype, uint64_t first, MutableBytes prediction,
+                                 const LowRankPredictor* low_rank) {
   const uint64_t count = prediction.size() / dtype_unit(dtype);
   std::array<BaseUnits, kMostBases> units;
   for (size_t i = 0; i < formula.bases(); ++i) {
@@ -71,7 +76,18 @@ Status PredictionReader::predict(const Formula& formula, std::span<const BaseSou
     units[i] = {.dtype = bases[i].dtype, .bytes = bases_[i]};
   }
   finedelta::predict(formula, units, dtype, prediction);
+  if (formula.predictor == Predictor::kLowRank) add(*low_rank, dtype, first, prediction);
   return {};
+}
+
+// Units behind the matrix are left as they are.
+void PredictionReader::add(const LowRankPredictor& low_rank, DType dtype, uint64_t first,
+                           MutableBytes prediction) {
+  if (first >= low_rank.elements()) return;
+  const uint64_t unit = dtype_unit(dtype);
+  const uint64_t count = std::min(prediction.size() / unit, low_rank.elements() - first);
+  bases_[1].assign(prediction.begin(), prediction.begin() + static_cast<ptrdiff_t>(count * unit));
+  low_rank.predict(dtype, first, bases_[1], prediction.first(count * unit));
 }
 
 }  // namespace finedelta

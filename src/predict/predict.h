@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "finedelta/result.h"
 #include "numeric/dtype.h"
+#include "predict/low_rank/predictor.h"
 #include "predict/prediction.h"
 
 namespace finedelta {
@@ -36,7 +37,8 @@ struct BaseUnits {
 };
 
 // Fills `prediction` (whole units of `dtype`) from the same units of the bases, as many as the
-// formula takes; units that a base tensor does not have lack at the end of its bytes.
+// formula takes; of a low-rank prediction this is the base's part. Units that a base tensor does
+// not have lack at the end of its bytes.
 void predict(const Formula& formula, std::span<const BaseUnits> bases, DType dtype,
              MutableBytes prediction);
 
@@ -50,11 +52,15 @@ struct BaseSource {
 // The same, reading. One for each thread; the buffers are reused.
 class PredictionReader {
  public:
-  // Fills `prediction` for a tensor of type `dtype` from its unit `first` on.
+  // Fills `prediction` for a tensor of type `dtype` from its unit `first` on. `low_rank` is there
+  // for the predictor of that name.
   Status predict(const Formula& formula, std::span<const BaseSource> bases, DType dtype,
-                 uint64_t first, MutableBytes prediction);
+                 uint64_t first, MutableBytes prediction,
+                 const LowRankPredictor* low_rank = nullptr);
 
  private:
+  void add(const LowRankPredictor& low_rank, DType dtype, uint64_t first, MutableBytes prediction);
+
   std::array<std::vector<std::byte>, kMostBases> bases_;
 };
 

@@ -16,9 +16,10 @@ enum class Predictor : uint8_t {
   kBase = 1,
   kScaled = 2,
   kCombination = 3,
+  kLowRank = 4,
 };
 
-inline constexpr uint8_t kPredictorCount = 4;
+inline constexpr uint8_t kPredictorCount = 5;
 
 // What `inspect` calls it: "none", "base", ...
 [[nodiscard]] std::string_view predictor_name(Predictor predictor);
@@ -35,7 +36,7 @@ inline constexpr uint8_t kPredictorCount = 4;
 
 inline constexpr size_t kMostBases = 2;
 
-// Predictor and factors, without the base tensors that they are applied to.
+// Predictor and factors of single numbers, without the base tensors that they are applied to.
 struct Formula {
   Predictor predictor = Predictor::kNone;
   float factors[kMostBases] = {};  // the first factor_count() count
@@ -62,6 +63,8 @@ struct Prediction {
     return {{.predictor = Predictor::kCombination, .factors = {first_factor, second_factor}},
             {first, second}};
   }
+
+  static Prediction low_rank(Base base) { return {{.predictor = Predictor::kLowRank}, {base}}; }
 
   // Whether there is any base tensor.
   explicit operator bool() const { return formula.predictor != Predictor::kNone; }

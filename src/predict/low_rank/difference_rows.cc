@@ -10,13 +10,12 @@ namespace finedelta {
 
 namespace {
 
-constexpr uint64_t kBlockElements = uint64_t{1} << 20;
 constexpr float kLargestDifference = 1e15f;
 
 }  // namespace
 
-DifferenceRows::DifferenceRows(const MatrixPair& pair)
-    : pair_(pair), block_rows_(std::max<uint64_t>(kBlockElements / pair.columns, 1)) {
+DifferenceRows::DifferenceRows(const MatrixPair& pair, uint64_t block_elements)
+    : pair_(pair), block_rows_(std::max<uint64_t>(block_elements / pair.columns, 1)) {
   const uint64_t elements = std::min(block_rows_, pair.rows) * pair.columns;
   base_.resize(elements);
   difference_.resize(elements);

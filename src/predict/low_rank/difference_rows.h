@@ -12,8 +12,9 @@ namespace finedelta {
 
 class DifferenceRows {
  public:
-  // `pair` must outlive it. Its element types are checked by can_add_low_rank.
-  explicit DifferenceRows(const MatrixPair& pair);
+  // `pair` must outlive it. Its element types are checked by can_add_low_rank. Blocks are of whole
+  // rows, at least one, with at most `block_elements` beyond that.
+  explicit DifferenceRows(const MatrixPair& pair, uint64_t block_elements = uint64_t{1} << 20);
 
   [[nodiscard]] uint64_t rows() const { return pair_.rows; }
   [[nodiscard]] uint64_t columns() const { return pair_.columns; }

@@ -38,4 +38,19 @@ void LowRankPredictor::predict(DType dtype, uint64_t first, Bytes base,
   add_low_rank(dtype, product, first, count, base.data(), prediction.data());
 }
 
+MatrixShape matrix_shape(std::span<const uint64_t> shape) {
+  MatrixShape matrix{.rows = shape[0], .columns = 1};
+  for (const uint64_t dimension : shape.subspan(1)) matrix.columns *= dimension;
+  return matrix;
+}
+
+Result<LowRankPredictor> read_low_rank(Bytes record, std::span<const uint64_t> shape) {
+  FINEDELTA_ASSIGN(const Factors factors, decode_factors(record));
+  const MatrixShape matrix = matrix_shape(shape);
+  if (factors.columns != matrix.columns || factors.rows > matrix.rows) {
+    return fail(ErrorCode::kDamaged, "they are of a matrix of another shape");
+  }
+  return LowRankPredictor::make(factors);
+}
+
 }  // namespace finedelta

@@ -4,6 +4,7 @@
 #define FINEDELTA_PREDICT_LOW_RANK_PREDICTOR_H_
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
@@ -36,6 +37,17 @@ class LowRankPredictor {
   std::vector<int32_t> right_;
   LowRankProduct product_;  // its pointers are set for each call: the object may move
 };
+
+// The predictor of a tensor from the record of its factors, which nobody vouches for. kDamaged,
+// with the reason, where they are not factors of a matrix of that shape, or of its first rows.
+Result<LowRankPredictor> read_low_rank(Bytes record, std::span<const uint64_t> shape);
+
+// A tensor of at least two dimensions as a matrix.
+struct MatrixShape {
+  uint64_t rows = 0;
+  uint64_t columns = 0;
+};
+[[nodiscard]] MatrixShape matrix_shape(std::span<const uint64_t> shape);
 
 }  // namespace finedelta
 

@@ -1,0 +1,120 @@
+#include "engine/low_rank_search.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "kernels/cast.h"
+#include "predict/low_rank/detect.h"
+#include "predict/low_rank/find.h"
+
+namespace finedelta {
+
+namespace {
+
+// Of smaller matrices the factors are as large as what they could save.
+constexpr uint64_t kLeastSide = 16;
+
+// What the index holds of factors, and what they must save beyond, in 1024ths: as for other
+// factors, differences of estimates under that are noise.
+constexpr uint64_t kRecordCost = 12;
+constexpr uint64_t kMargin = 2;
+
+// Adapters of a higher rank are looked for by the levels that try every matrix.
+constexpr size_t kLargestAdapter = 32;
+
+// What a fit of rank r takes is (r + 8) times the bytes of the sides, and a block of rows: fit.h. A
+// large embedding gets a lower rank, whatever memory there is, so that archives do not depend on
+// it.
+size_t affordable_rank(const MatrixShape& matrix, size_t rank) {
+  constexpr uint64_t kOversampling = 8;
+  constexpr uint64_t kRowBlock = uint64_t{12} << 20;
+  const uint64_t sides = 4 * (matrix.columns + 2 * std::max(matrix.rows, matrix.columns));
+  const uint64_t most = (kLowRankSearchBytes - kRowBlock) / sides;
+  if (matrix.columns > kRowBlock / 10 || most <= kOversampling) return 0;
+  return std::min<uint64_t>(
+      {rank, most - kOversampling, std::min(matrix.rows, matrix.columns) / 2});
+}
+
+class Search {
+ public:
+  Search(const LowRankQuestion& question, int level, Sampler& sampler)
+      : question_(question), level_(level), sampler_(sampler) {}
+
+  Result<std::optional<LowRankAnswer>> run() {
+    // Rows that the base does not have are not part of the matrix.
+    const MatrixShape base = matrix_shape(question_.base_shape);
+    matrix_ = matrix_shape(question_.tensor->shape);
+    matrix_.rows = std::min(matrix_.rows, base.rows);
+    if (std::min(matrix_.rows, matrix_.columns) < kLeastSide) return std::nullopt;
+    size_t rank = affordable_rank(matrix_, std::max(largest_rank(level_), kLargestAdapter));
+    if (largest_rank(level_) > 0) rank = std::min(rank, largest_rank(level_));
+    if (rank == 0) return std::nullopt;
+    const MatrixPair pair = make_pair();
+    if (largest_rank(level_) == 0) {
+      FINEDELTA_ASSIGN(const bool merged, looks_merged(pair));
+      if (!merged) return std::nullopt;
+    }
+    FINEDELTA_ASSIGN(const LowRankChoice choice, find_factors(pair, rank));
+    if (!choice.factors) return std::nullopt;
+    return confirm(*choice.factors);
+  }
+
+ private:
+  MatrixPair make_pair() {
+    const uint64_t row_bytes = matrix_.columns * dtype_unit(question_.tensor->dtype);
+    return {.dtype = question_.tensor->dtype,
+            .rows = matrix_.rows,
+            .columns = matrix_.columns,
+            .read_fine =
+                [this, row_bytes](uint64_t row, MutableBytes to) {
+                  return question_.shard->read(*question_.tensor, row * row_bytes, to);
+                },
+            .read_base =
+                [this](uint64_t row, MutableBytes to) {
+                  return reader_.predict({.predictor = Predictor::kBase}, {&question_.base, 1},
+                                         question_.tensor->dtype, row * matrix_.columns, to);
+                }};
+  }
+
+  // Estimates with and without, by the coders that will be used.
+  Result<std::optional<LowRankAnswer>> confirm(const Factors& factors) {
+    FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(factors));
+    FINEDELTA_CHECK(sampler_.begin(*question_.shard, *question_.tensor));
+    FINEDELTA_ASSIGN(const uint64_t without,
+                     sampler_.estimate_from(question_.base, question_.formula, nullptr));
+    FINEDELTA_ASSIGN(
+        const uint64_t with,
+        sampler_.estimate_from(question_.base, {.predictor = Predictor::kLowRank}, &predictor));
+    std::vector<std::byte> record = encode_factors(factors);
+    const uint64_t all = with + record.size() + kRecordCost;
+    if (all + all / 1024 * kMargin >= without) return std::nullopt;
+    return LowRankAnswer{.record = std::move(record), .predictor = std::move(predictor)};
+  }
+
+  const LowRankQuestion& question_;
+  const int level_;
+  Sampler& sampler_;
+  MatrixShape matrix_;
+  PredictionReader reader_;
+};
+
+}  // namespace
+
+bool may_be_low_rank(const Formula& formula, DType base_dtype, const safetensors::Tensor& tensor) {
+  const bool is_plain =
+      formula.predictor == Predictor::kBase || formula.predictor == Predictor::kScaled;
+  return is_plain && tensor.shape.size() >= 2 && is_castable(base_dtype) &&
+         is_castable(tensor.dtype) && tensor.end > tensor.begin;
+}
+
+size_t largest_rank(int level) {
+  constexpr size_t kRanks[] = {8, 16, 32, 64};
+  return level < 6 ? 0 : kRanks[level - 6];
+}
+
+Result<std::optional<LowRankAnswer>> find_low_rank(const LowRankQuestion& question, int level,
+                                                   Sampler& sampler) {
+  return Search(question, level, sampler).run();
+}
+
+}  // namespace finedelta

@@ -1,0 +1,49 @@
+// The search for low-rank predictions while a fine-tune is packed.
+#ifndef FINEDELTA_ENGINE_LOW_RANK_SEARCH_H_
+#define FINEDELTA_ENGINE_LOW_RANK_SEARCH_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "finedelta/result.h"
+#include "match/sampler.h"
+#include "predict/low_rank/predictor.h"
+
+namespace finedelta {
+
+// A tensor, the prediction it has, and the base tensor of that.
+struct LowRankQuestion {
+  const Shard* shard = nullptr;
+  const safetensors::Tensor* tensor = nullptr;
+  BaseSource base;
+  std::vector<uint64_t> base_shape;
+  Formula formula;  // base or scaled
+};
+
+// Factors, as they are stored and ready for use.
+struct LowRankAnswer {
+  std::vector<std::byte> record;
+  LowRankPredictor predictor;
+};
+
+// Whether a tensor of this prediction may have a low-rank one instead.
+[[nodiscard]] bool may_be_low_rank(const Formula& formula, DType base_dtype,
+                                   const safetensors::Tensor& tensor);
+
+// The largest rank that a level (1 to 9) tries for every matrix; 0 where it looks for merged
+// adapters only.
+[[nodiscard]] size_t largest_rank(int level);
+
+// Factors with which the tensor becomes smaller, if there are any. Reads the matrices a few times:
+// predict/low_rank/find.h. `sampler` is the caller's, one for each thread.
+Result<std::optional<LowRankAnswer>> find_low_rank(const LowRankQuestion& question, int level,
+                                                   Sampler& sampler);
+
+// The most memory that takes besides the answer.
+inline constexpr uint64_t kLowRankSearchBytes = uint64_t{40} << 20;
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ENGINE_LOW_RANK_SEARCH_H_
