@@ -19,6 +19,9 @@
 
 namespace finedelta {
 
+// What pack makes chunks of: so many units. The last one of a tensor may be smaller.
+inline constexpr uint64_t kChunkUnits = uint64_t{1} << 18;
+
 // One chunk of a tensor of type `dtype`: `value.size()` is over 0 and a multiple of the type's
 // unit; `prediction` has the same size, or is empty where there is none (it then counts as zero
 // bytes).
@@ -26,7 +29,9 @@ struct ChunkInput {
   DType dtype = DType::kU8;
   Bytes value;
   Bytes prediction;
+  size_t whole_units = 0;  // where it is a sample of a chunk, the units of that; for `analyze` only
 
+  [[nodiscard]] size_t estimated_units() const { return whole_units > 0 ? whole_units : units(); }
   [[nodiscard]] size_t unit() const { return dtype_unit(dtype); }
   [[nodiscard]] size_t units() const { return value.size() / unit(); }
 };

@@ -26,7 +26,7 @@ static_assert(ids_are_places());
 std::span<const Coder> coders() { return kCoders; }
 
 CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch) {
-  CoderChoice best{&kRawCoder, chunk.value.size()};
+  CoderChoice best{&kRawCoder, chunk.estimated_units() * chunk.unit()};
   const auto consider = [&](const Coder& coder) {
     const auto estimate = coder.analyze(chunk, scratch);
     if (estimate && *estimate < best.estimate) best = {&coder, *estimate};

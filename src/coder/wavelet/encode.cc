@@ -300,7 +300,8 @@ class ChunkEncoder {
 std::optional<uint64_t> analyze_wavelet(const ChunkInput& chunk, CoderScratch& scratch) {
   const auto layout = float_layout(chunk.dtype);
   if (!layout) return std::nullopt;
-  scratch.wavelet.plan = make_plan(*layout, chunk.value, chunk.prediction, scratch.wavelet);
+  scratch.wavelet.plan =
+      make_plan(*layout, chunk.value, chunk.prediction, chunk.estimated_units(), scratch.wavelet);
   return scratch.wavelet.plan.estimate;
 }
 

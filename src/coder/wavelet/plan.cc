@@ -192,16 +192,15 @@ uint8_t best_precision(size_t units) {
   return units < size_t{1} << 17 ? 2 : 3;
 }
 
-Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, Scratch& scratch) {
+Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units, Scratch& scratch) {
   const size_t unit = layout.bits / 8;
   const Sample sample = take_sample(value, prediction, unit, scratch.bytes);
-  Fitter fitter(layout, sample, value.size() / unit, scratch);
+  Fitter fitter(layout, sample, units, scratch);
   std::optional<Plan> best;
   for (const SymbolKind kind : {SymbolKind::kDifference, SymbolKind::kLeading}) {
     if (kind == SymbolKind::kDifference && prediction.empty()) continue;
     // Leading symbols leave so many bits of each unit as they are.
-    const size_t trailing =
-        (layout.mantissa - std::min(2u, layout.mantissa)) * (value.size() / unit);
+    const size_t trailing = (layout.mantissa - std::min(2u, layout.mantissa)) * units;
     if (best && best->estimate <= trailing / 8) continue;
     const Plan plan = fitter.fit(kind);
     if (!best || plan.estimate < best->estimate) best = plan;

@@ -19,8 +19,9 @@ struct Plan {
   bool repeats = false;   // what matches earlier bytes may find something in it
 };
 
-// From a sample of the chunk. `prediction` is empty or as long as `value`, which is not empty.
-Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, Scratch& scratch);
+// From a sample of these values; the estimate is for `units` like them. `prediction` is empty or as
+// long as `value`, which is not empty.
+Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units, Scratch& scratch);
 
 // The highest leading bits of all values.
 uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value);
