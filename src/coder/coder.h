@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/zstd.h"
 #include "coder/wavelet/scratch.h"
+#include "finedelta/options.h"
 #include "finedelta/result.h"
 #include "numeric/dtype.h"
 
@@ -38,6 +39,7 @@ struct ChunkInput {
 
 // What a coder may use while it works; one for each thread.
 struct CoderScratch {
+  int level = kDefaultLevel;  // how much time to take: finedelta/options.h
   ZstdEncoder encoder;
   ZstdDecoder decoder;
   std::vector<std::byte> planes;

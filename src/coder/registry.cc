@@ -35,7 +35,10 @@ CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch) {
   if (consider(kIdenticalCoder)) return best;
   // Byte planes are for types that the wavelet coder does not know, and for what repeats itself.
   const bool is_known = consider(kWaveletCoder);
-  if (!is_known || scratch.wavelet.plan.repeats) consider(kPlanesCoder);
+  constexpr int kThorough = 4;  // the first level that tries all
+  if (!is_known || scratch.wavelet.plan.repeats || scratch.level >= kThorough) {
+    consider(kPlanesCoder);
+  }
   return best;
 }
 

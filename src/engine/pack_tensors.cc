@@ -59,6 +59,7 @@ class TensorPacker {
         plan_.index.chunks.capacity() * 2 * sizeof(archive::Chunk) + runs_.size() * sizeof(Run);
     const unsigned count = affordable_workers(options_, worker_bytes(), index_bytes);
     workers_.resize(count);
+    for (Worker& worker : workers_) worker.scratch.level = options_.level;
     for (size_t begin = 0; begin < runs_.size();) {
       const size_t end = group_end(begin);
       FINEDELTA_CHECK(find_factors(begin, end));

@@ -191,6 +191,7 @@ class ChunkEncoder {
   ChunkEncoder(const Plan& plan, FloatLayout layout, const ChunkInput& chunk, Scratch& scratch)
       : model_(plan.model),
         limits_(plan.limits),
+        effort_(plan.effort),
         layout_(layout),
         chunk_(chunk),
         scratch_(scratch),
@@ -239,7 +240,8 @@ class ChunkEncoder {
     }
     histogram_.count(contexts, scratch_.symbols.data(), units, symbol_count(model_.kind, layout_));
     if (model_.class_log2 > 0) return;
-    model_.contexts = static_cast<uint8_t>(histogram_.enough_contexts().contexts);
+    model_.contexts = static_cast<uint8_t>(
+        histogram_.enough_contexts(effort_.contexts, effort_.worthwhile).contexts);
     histogram_.merge(model_.contexts);
     if (model_.contexts == 1) model_.context_bits = 0;
   }
@@ -287,6 +289,7 @@ class ChunkEncoder {
 
   wavelet::Model model_;
   const wavelet::ClassLimits limits_;
+  const wavelet::Effort effort_;
   const FloatLayout layout_;
   const ChunkInput& chunk_;
   Scratch& scratch_;
@@ -300,8 +303,8 @@ class ChunkEncoder {
 std::optional<uint64_t> analyze_wavelet(const ChunkInput& chunk, CoderScratch& scratch) {
   const auto layout = float_layout(chunk.dtype);
   if (!layout) return std::nullopt;
-  scratch.wavelet.plan =
-      make_plan(*layout, chunk.value, chunk.prediction, chunk.estimated_units(), scratch.wavelet);
+  scratch.wavelet.plan = make_plan(*layout, chunk.value, chunk.prediction, chunk.estimated_units(),
+                                   wavelet::effort_of(scratch.level), scratch.wavelet);
   return scratch.wavelet.plan.estimate;
 }
 

@@ -1,6 +1,7 @@
 #include "coder/wavelet/histogram.h"
 
 #include <algorithm>
+#include <span>
 
 #include "numeric/log2.h"
 
@@ -11,9 +12,6 @@ namespace {
 // What a table costs for each symbol that comes and for itself: measured on real models.
 constexpr uint64_t kBitsOfSymbol = 5;
 constexpr uint64_t kBitsOfTable = 10;
-
-// Contexts that save less than this part are not worth their time.
-constexpr uint64_t kWorthwhile = 512;
 
 constexpr std::array<unsigned, 8> kContextCounts = {1, 2, 3, 4, 6, 8, 12, 16};
 
@@ -85,7 +83,7 @@ Histogram::Cost Histogram::cost() const {
   return cost;
 }
 
-Histogram::Choice Histogram::enough_contexts() const {
+Histogram::Choice Histogram::enough_contexts(unsigned most, uint64_t worthwhile) const {
   std::array<Cost, kMostContexts> own{};  // of each row
   for (unsigned k = 0; k < kMostContexts; ++k) own[k] = cost_of(rows_[k]);
   std::array<Choice, kContextCounts.size()> choices;
@@ -98,9 +96,11 @@ Histogram::Choice Histogram::enough_contexts() const {
     for (unsigned k = 0; k + 1 < contexts; ++k) choices[i].cost.add(own[k]);
   }
   const auto all = [](const Choice& choice) { return choice.cost.all(); };
-  const uint64_t least = all(*std::ranges::min_element(choices, {}, all));
+  const auto behind = std::ranges::upper_bound(choices, most, {}, &Choice::contexts);
+  const std::span<const Choice> allowed(choices.begin(), behind);
+  const uint64_t least = all(*std::ranges::min_element(allowed, {}, all));
   return *std::ranges::find_if(
-      choices, [&](uint64_t cost) { return cost <= least + least / kWorthwhile; }, all);
+      allowed, [&](uint64_t cost) { return cost <= least + least / worthwhile; }, all);
 }
 
 }  // namespace finedelta::wavelet

@@ -39,12 +39,12 @@ class Histogram {
   // Of the rows as they are.
   [[nodiscard]] Cost cost() const;
 
-  // So many contexts that more would save next to nothing.
+  // So many contexts, at most `most`, that more would not save one part of `worthwhile`.
   struct Choice {
     unsigned contexts = 1;
     Cost cost;
   };
-  [[nodiscard]] Choice enough_contexts() const;
+  [[nodiscard]] Choice enough_contexts(unsigned most, uint64_t worthwhile) const;
 
   [[nodiscard]] const Row& row(unsigned context) const { return rows_[context]; }
 

@@ -11,8 +11,7 @@ namespace finedelta::wavelet {
 
 namespace {
 
-// The sample: so many units in all, in windows spread evenly over the chunk.
-constexpr size_t kSampleUnits = 16384;
+// The windows of a sample are spread evenly over the chunk.
 constexpr size_t kWindows = 4;
 
 // Classes that save less than this part are not worth their time.
@@ -45,13 +44,15 @@ void append_windows(Bytes from, size_t unit, size_t taken, std::vector<std::byte
   }
 }
 
-Sample take_sample(Bytes value, Bytes prediction, size_t unit, std::vector<std::byte>& buffer) {
-  if (value.size() / unit <= kSampleUnits) return {value, prediction};
+// At most `most` units of it.
+Sample take_sample(Bytes value, Bytes prediction, size_t unit, size_t most,
+                   std::vector<std::byte>& buffer) {
+  if (value.size() / unit <= most) return {value, prediction};
   buffer.clear();
-  append_windows(value, unit, kSampleUnits, buffer);
-  if (!prediction.empty()) append_windows(prediction, unit, kSampleUnits, buffer);
+  append_windows(value, unit, most, buffer);
+  if (!prediction.empty()) append_windows(prediction, unit, most, buffer);
   const Bytes both(buffer);
-  return {both.first(kSampleUnits * unit), both.subspan(kSampleUnits * unit)};
+  return {both.first(most * unit), both.subspan(most * unit)};
 }
 
 template <typename T>
@@ -101,23 +102,26 @@ bool repeats_itself(const uint8_t* symbols, size_t units) {
 // Tries models on a sample.
 class Fitter {
  public:
-  Fitter(FloatLayout layout, const Sample& sample, size_t units, Scratch& scratch)
+  Fitter(FloatLayout layout, const Sample& sample, size_t units, const Effort& effort,
+         Scratch& scratch)
       : layout_(layout),
         sample_(sample),
         taken_(sample.value.size() / (layout.bits / 8)),
         units_(units),
+        effort_(effort),
         scratch_(scratch) {}
 
   // The best model with symbols of this kind.
   Plan fit(SymbolKind kind) {
-    Plan plan{.model = model_of(kind, layout_, sample_)};
+    Plan plan{.model = model_of(kind, layout_, sample_), .effort = effort_};
     scratch_.symbols.resize(taken_ + kSymbolSlack);
     scratch_.rest.clear();
     make_symbols(plan.model, layout_, sample_.value, sample_.prediction, scratch_.symbols.data(),
                  scratch_.rest);
     plan.estimate = bytes_of(cost(plan.model, {}));
     plan.repeats = repeats_itself(scratch_.symbols.data(), taken_);
-    if (kind == SymbolKind::kDifference && taken_ >= kLeastForClasses) try_classes(plan);
+    const bool may_class = effort_.classes && kind == SymbolKind::kDifference;
+    if (may_class && taken_ >= kLeastForClasses) try_classes(plan);
     return plan;
   }
 
@@ -141,7 +145,7 @@ class Fitter {
     const unsigned symbols = symbol_count(model.kind, layout_);
     if (limits.log2 == 0) {
       histogram.count(contexts, scratch_.symbols.data(), taken_, symbols);
-      return histogram.enough_contexts().cost;
+      return histogram.enough_contexts(effort_.contexts, effort_.worthwhile).cost;
     }
     find_classes(scratch_.activities, limits, scratch_.classes);
     histogram.count(nullptr, scratch_.classes.data(), scratch_.activities.size(), model.classes());
@@ -172,6 +176,7 @@ class Fitter {
   const Sample& sample_;
   const size_t taken_;
   const size_t units_;
+  const Effort& effort_;
   Scratch& scratch_;
 };
 
@@ -192,10 +197,18 @@ uint8_t best_precision(size_t units) {
   return units < size_t{1} << 17 ? 2 : 3;
 }
 
-Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units, Scratch& scratch) {
+Effort effort_of(int level) {
+  if (level <= 1) return {.contexts = 4, .classes = false, .worthwhile = 64};
+  if (level == 2) return {.contexts = 6, .classes = false, .worthwhile = 128};
+  if (level < 5) return {};
+  return {.sample = 65536};
+}
+
+Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
+               const Effort& effort, Scratch& scratch) {
   const size_t unit = layout.bits / 8;
-  const Sample sample = take_sample(value, prediction, unit, scratch.bytes);
-  Fitter fitter(layout, sample, units, scratch);
+  const Sample sample = take_sample(value, prediction, unit, effort.sample, scratch.bytes);
+  Fitter fitter(layout, sample, units, effort, scratch);
   std::optional<Plan> best;
   for (const SymbolKind kind : {SymbolKind::kDifference, SymbolKind::kLeading}) {
     if (kind == SymbolKind::kDifference && prediction.empty()) continue;

@@ -12,16 +12,27 @@ namespace finedelta::wavelet {
 
 struct Scratch;  // scratch.h, which needs Plan
 
+// How much work a level does. What else levels do: coder/registry.cc, engine/low_rank_search.h.
+struct Effort {
+  unsigned contexts = kMostContexts;  // at most
+  bool classes = true;                // of blocks
+  size_t sample = 16384;              // units that decide about a chunk
+  uint64_t worthwhile = 512;          // contexts that save less than this part are left out
+};
+[[nodiscard]] Effort effort_of(int level);
+
 struct Plan {
   Model model;  // without symbol_top, and with as many contexts as there can be
   ClassLimits limits;
+  Effort effort;
   uint64_t estimate = 0;  // bytes
   bool repeats = false;   // what matches earlier bytes may find something in it
 };
 
 // From a sample of these values; the estimate is for `units` like them. `prediction` is empty or as
 // long as `value`, which is not empty.
-Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units, Scratch& scratch);
+Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
+               const Effort& effort, Scratch& scratch);
 
 // The highest leading bits of all values.
 uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value);
