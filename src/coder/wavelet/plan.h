@@ -13,7 +13,7 @@ namespace finedelta::wavelet {
 struct Scratch;  // scratch.h, which needs Plan
 
 struct Plan {
-  Model model;  // without symbol_top, and with as many contexts as there can be
+  Model model;  // without symbol_top
   ClassLimits limits;
   uint64_t estimate = 0;  // bytes
   bool repeats = false;   // what matches earlier bytes may find something in it
