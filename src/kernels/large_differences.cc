@@ -19,7 +19,6 @@ namespace {
 // Sixteen at a time: where each one's bits begin is a sum of the widths before it.
 
 constexpr size_t kLanes = 16;
-constexpr size_t kWidest = 30;
 
 // In each lane the sum of that lane and all before it.
 HWY_INLINE __m512i running_sum(__m512i x) {
@@ -30,12 +29,53 @@ HWY_INLINE __m512i running_sum(__m512i x) {
   return _mm512_add_epi32(x, _mm512_alignr_epi32(x, zero, 8));
 }
 
+// For each lane at least as many bits as a unit of type T has, from bit `places` (below 512) behind
+// `bits` on. Reads 64 bytes.
+#if HWY_TARGET <= HWY_AVX3_DL
+
+template <typename T>
+HWY_INLINE __m512i bits_at(const std::byte* bits, __m512i places) {
+  const __m512i bytes = _mm512_loadu_si512(bits);
+  const __m512i byte = _mm512_srli_epi32(places, 3);
+  const __m512i shift = _mm512_and_si512(places, _mm512_set1_epi32(7));
+  // Each lane's bytes from that one on.
+  const auto from = [&](__m512i firsts, __m128i repeat, __m512i steps) {
+    const __m512i first = _mm512_shuffle_epi8(firsts, _mm512_broadcast_i32x4(repeat));
+    return _mm512_permutexvar_epi8(_mm512_add_epi8(first, steps), bytes);
+  };
+  if constexpr (sizeof(T) < 4) {
+    const __m128i repeat = _mm_setr_epi32(0, 0x0404'0404, 0x0808'0808, 0x0C0C'0C0C);
+    return _mm512_srlv_epi32(from(byte, repeat, _mm512_set1_epi32(0x0302'0100)), shift);
+  } else {
+    const __m128i repeat = _mm_setr_epi32(0, 0, 0x0808'0808, 0x0808'0808);
+    const __m512i steps = _mm512_set1_epi64(0x0706'0504'0302'0100);
+    const auto half = [&](__m256i first, __m256i shifts) {
+      const __m512i words = from(_mm512_cvtepu32_epi64(first), repeat, steps);
+      return _mm512_cvtepi64_epi32(_mm512_srlv_epi64(words, _mm512_cvtepu32_epi64(shifts)));
+    };
+    return _mm512_inserti64x4(
+        _mm512_castsi256_si512(half(_mm512_castsi512_si256(byte), _mm512_castsi512_si256(shift))),
+        half(_mm512_extracti64x4_epi64(byte, 1), _mm512_extracti64x4_epi64(shift, 1)), 1);
+  }
+}
+
+#else
+
 // For each of 8 lanes 32 bits from bit `place` (32-bit numbers) behind `bits` on.
 HWY_INLINE __m256i gather_bits(const std::byte* bits, __m256i place) {
   const __m512i words = _mm512_i32gather_epi64(_mm256_srli_epi32(place, 3), bits, 1);
   const __m512i shift = _mm512_cvtepu32_epi64(_mm256_and_si256(place, _mm256_set1_epi32(7)));
   return _mm512_cvtepi64_epi32(_mm512_srlv_epi64(words, shift));
 }
+
+template <typename T>
+HWY_INLINE __m512i bits_at(const std::byte* bits, __m512i places) {
+  return _mm512_inserti64x4(
+      _mm512_castsi256_si512(gather_bits(bits, _mm512_castsi512_si256(places))),
+      gather_bits(bits, _mm512_extracti64x4_epi64(places, 1)), 1);
+}
+
+#endif
 
 template <typename T>
 HWY_INLINE void store_lanes(__m512i differences, std::byte* to) {
@@ -53,7 +93,7 @@ size_t read(const uint8_t* symbols, size_t count, const std::byte* bits, size_t 
             std::byte* differences) {
   const __m512i one = _mm512_set1_epi32(1);
   size_t i = 0;
-  for (; i + kLanes <= count && at + kLanes * kWidest <= end; i += kLanes) {
+  for (; i + kLanes <= count && at + 512 <= end; i += kLanes) {
     const __m512i number = _mm512_sub_epi32(
         _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(symbols + i))),
         _mm512_set1_epi32(kLargeDifference));
@@ -63,9 +103,7 @@ size_t read(const uint8_t* symbols, size_t count, const std::byte* bits, size_t 
     const __m512i places =
         _mm512_add_epi32(_mm512_sub_epi32(ends, own), _mm512_set1_epi32(static_cast<int>(at % 8)));
     const std::byte* const from = bits + at / 8;
-    const __m512i low = _mm512_inserti64x4(
-        _mm512_castsi256_si512(gather_bits(from, _mm512_castsi512_si256(places))),
-        gather_bits(from, _mm512_extracti64x4_epi64(places, 1)), 1);
+    const __m512i low = bits_at<T>(from, places);
     const __m512i leading =
         _mm512_add_epi32(_mm512_set1_epi32(2), _mm512_and_si512(_mm512_srli_epi32(number, 1), one));
     const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, own), one);
