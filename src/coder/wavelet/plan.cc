@@ -113,12 +113,14 @@ class Fitter {
 
   // The best model with symbols of this kind.
   Plan fit(SymbolKind kind) {
-    Plan plan{.model = model_of(kind, layout_, sample_), .effort = effort_};
-    scratch_.symbols.resize(taken_ + kSymbolSlack);
+    Plan plan{.model = model_of(kind, layout_, sample_)};
+    room_for(taken_ + kSymbolSlack, scratch_.symbols);
     scratch_.rest.clear();
     make_symbols(plan.model, layout_, sample_.value, sample_.prediction, scratch_.symbols.data(),
                  scratch_.rest);
-    plan.estimate = bytes_of(cost(plan.model, {}));
+    const Histogram::Cost cost = cost_of(plan.model, {});
+    plan.model.contexts = static_cast<uint8_t>(contexts_);
+    plan.estimate = bytes_of(cost);
     plan.repeats = repeats_itself(scratch_.symbols.data(), taken_);
     const bool may_class = effort_.classes && kind == SymbolKind::kDifference;
     if (may_class && taken_ >= kLeastForClasses) try_classes(plan);
@@ -132,28 +134,37 @@ class Fitter {
     return kHeader + ((cost.tables >> kLog2Fraction) + symbols * units_ / taken_) / 8;
   }
 
-  // With classes by these limits, if there are any.
-  Histogram::Cost cost(const Model& model, const ClassLimits& limits) {
+  // With classes by these limits; without any, the best number of contexts is chosen too.
+  Histogram::Cost cost_of(const Model& model, const ClassLimits& limits) {
     const uint8_t* contexts = nullptr;
     if (model.contexts > 1) {
-      scratch_.contexts.resize(taken_ + kSymbolSlack);
+      room_for(taken_ + kSymbolSlack, scratch_.contexts);
       contexts_of(layout_.bits / 8, sample_.prediction.data(), taken_,
                   model.context_leading(layout_), scratch_.contexts.data());
       contexts = scratch_.contexts.data();
     }
-    Histogram& histogram = scratch_.histogram;
-    const unsigned symbols = symbol_count(model.kind, layout_);
     if (limits.log2 == 0) {
-      histogram.count(contexts, scratch_.symbols.data(), taken_, symbols);
-      return histogram.enough_contexts(effort_.contexts, effort_.worthwhile).cost;
+      count(contexts, scratch_.symbols.data(), taken_, model.contexts, model);
+      const auto choice =
+          scratch_.histogram.enough_contexts(std::max<size_t>(units_ / taken_, 1), effort_);
+      contexts_ = choice.contexts;
+      return choice.cost;
     }
     find_classes(scratch_.activities, limits, scratch_.classes);
-    histogram.count(nullptr, scratch_.classes.data(), scratch_.activities.size(), model.classes());
-    Histogram::Cost cost = histogram.cost();
+    scratch_.histogram.count(sort_symbols(nullptr, scratch_.classes.data(),
+                                          scratch_.activities.size(), 1, scratch_.streams),
+                             model.classes());
+    Histogram::Cost cost = scratch_.histogram.cost();
     add_classes(scratch_.classes, model.contexts, taken_, scratch_.contexts.data());
-    histogram.count(contexts, scratch_.symbols.data(), taken_, symbols);
-    cost.add(histogram.cost());
+    count(contexts, scratch_.symbols.data(), taken_, model.streams(), model);
+    cost.add(scratch_.histogram.cost());
     return cost;
+  }
+
+  void count(const uint8_t* contexts, const uint8_t* symbols, size_t units, unsigned streams,
+             const Model& model) {
+    scratch_.histogram.count(sort_symbols(contexts, symbols, units, streams, scratch_.streams),
+                             symbol_count(model.kind, layout_));
   }
 
   void try_classes(Plan& plan) {
@@ -164,7 +175,7 @@ class Fitter {
       Model model = plan.model;
       model.class_log2 = log2;
       model.contexts = static_cast<uint8_t>(kMostStreams >> log2);
-      const uint64_t bytes = bytes_of(cost(model, limits));
+      const uint64_t bytes = bytes_of(cost_of(model, limits));
       if (bytes + bytes / kWorthwhile >= plan.estimate) continue;
       plan.model = model;
       plan.limits = limits;
@@ -178,6 +189,7 @@ class Fitter {
   const size_t units_;
   const Effort& effort_;
   Scratch& scratch_;
+  unsigned contexts_ = 1;  // that are enough
 };
 
 }  // namespace
@@ -195,13 +207,6 @@ uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value) {
 uint8_t best_precision(size_t units) {
   if (units < size_t{1} << 14) return 1;
   return units < size_t{1} << 17 ? 2 : 3;
-}
-
-Effort effort_of(int level) {
-  if (level <= 1) return {.contexts = 4, .classes = false, .worthwhile = 64};
-  if (level == 2) return {.contexts = 6, .classes = false, .worthwhile = 128};
-  if (level < 5) return {};
-  return {.sample = 65536};
 }
 
 Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,

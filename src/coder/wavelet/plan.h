@@ -12,19 +12,9 @@ namespace finedelta::wavelet {
 
 struct Scratch;  // scratch.h, which needs Plan
 
-// How much work a level does. What else levels do: coder/registry.cc, engine/low_rank_search.h.
-struct Effort {
-  unsigned contexts = kMostContexts;  // at most
-  bool classes = true;                // of blocks
-  size_t sample = 16384;              // units that decide about a chunk
-  uint64_t worthwhile = 512;          // contexts that save less than this part are left out
-};
-[[nodiscard]] Effort effort_of(int level);
-
 struct Plan {
-  Model model;  // without symbol_top, and with as many contexts as there can be
+  Model model;  // without symbol_top
   ClassLimits limits;
-  Effort effort;
   uint64_t estimate = 0;  // bytes
   bool repeats = false;   // what matches earlier bytes may find something in it
 };
