@@ -5,9 +5,8 @@ namespace finedelta::wavelet {
 Effort effort_of(int level) {
   if (level <= 1) return {.contexts = 4, .classes = false, .worthwhile = 64};
   if (level == 2) return {.contexts = 6, .classes = false, .worthwhile = 128};
-  if (level == 3) return {};
-  if (level == 4) return {.small_cost = 0};
-  return {.sample = 65536, .small_cost = 0};
+  if (level < 5) return {};
+  return {.sample = 65536};
 }
 
 }  // namespace finedelta::wavelet
