@@ -17,7 +17,8 @@ Result<Archive> Archive::open(const std::string& path, uint64_t memory) {
   std::vector<std::byte> stored(layout.index_size);
   FINEDELTA_CHECK(file.read(layout.index_offset(), stored));
   FINEDELTA_ASSIGN(Index index, decode_index(stored, layout, memory, path));
-  return Archive{.file = std::move(file), .layout = layout, .index = std::move(index)};
+  return Archive{
+      .file = std::move(file), .layout = layout, .index = std::move(index), .memory = memory};
 }
 
 Status Archive::read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) const {

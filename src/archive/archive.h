@@ -17,6 +17,7 @@ struct Archive {
   InputFile file;
   Layout layout;
   Index index;
+  uint64_t memory = 0;  // the limit that it was opened with
 
   // Reads and checks header and index; takes at most about three quarters of `memory` bytes.
   static Result<Archive> open(const std::string& path, uint64_t memory);

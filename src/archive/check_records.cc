@@ -10,6 +10,12 @@ namespace finedelta::archive {
 
 namespace {
 
+// As engine's HeaderBudget for one checkpoint.
+constexpr uint64_t kHeaderShare = 32;
+
+// Of the factors of one tensor, as they are stored.
+constexpr uint64_t kFactorsShare = 8;
+
 // In order, none twice, and none below a file. Of the paths seen so far, `around` holds those that
 // the current one begins with: each begins with the one before it, and since the order is bytewise,
 // what does not begin a path begins none that follows it.
@@ -73,13 +79,26 @@ Status check_headers(const Index& index, uint64_t limit) {
   return {};
 }
 
+Status check_factors(const Index& index, uint64_t limit) {
+  for (const File& file : index.files) {
+    for (const Tensor& tensor : file.tensors) {
+      if (tensor.factors.size > limit) {
+        return fail(ErrorCode::kFailure,
+                    "the factors of {} are too large for the memory limit; raise it with --memory",
+                    quote(tensor.name));
+      }
+    }
+  }
+  return {};
+}
+
 bool is_one_shard(const std::vector<File>& files) {
   return files.size() == 1 && files[0].kind == FileKind::kShard && !files[0].path.contains('/');
 }
 
 }  // namespace
 
-Status check_records(const Index& index, uint64_t header_limit) {
+Status check_records(const Index& index, uint64_t memory) {
   FINEDELTA_CHECK(check_paths(index));
   if (!all_used(index)) {
     return fail(ErrorCode::kDamaged, "it records a base that nothing uses");
@@ -90,7 +109,8 @@ Status check_records(const Index& index, uint64_t header_limit) {
   if (index.single_file && !is_one_shard(index.files)) {
     return fail(ErrorCode::kDamaged, "a single file is not one shard");
   }
-  return check_headers(index, header_limit);
+  FINEDELTA_CHECK(check_factors(index, memory / kFactorsShare));
+  return check_headers(index, memory / kHeaderShare);
 }
 
 }  // namespace finedelta::archive

@@ -12,14 +12,11 @@ namespace {
 // No zstd frame holds more: a block of at most 128 KiB takes 4 bytes or more.
 constexpr uint64_t kLargestRatio = (uint64_t{128} << 10) / 4;
 
-// As engine's HeaderBudget for one checkpoint.
-constexpr uint64_t kHeaderShare = 32;
-
 Status decode_body(Bytes body, const Layout& layout, uint64_t memory, Index& index) {
   RecordReader reader(body, memory / 4);
   decode_records(reader, index);
   FINEDELTA_CHECK(reader.status());
-  FINEDELTA_CHECK(check_records(index, memory / kHeaderShare));
+  FINEDELTA_CHECK(check_records(index, memory));
   FINEDELTA_CHECK(complete(index));
   decode_chunks(reader, layout, index);
   for (File& file : index.files) {

@@ -65,6 +65,17 @@ void decode_base_files(RecordReader& reader, Index& index) {
   }
 }
 
+// Larger factors than the tensor itself would be of no use.
+void decode_factors(RecordReader& reader, Tensor& tensor) {
+  tensor.factors.size = reader.varint();
+  tensor.factors.hash = reader.u64();
+  const uint64_t bytes = safetensors::tensor_bytes(tensor.dtype, tensor.shape).value_or(0);
+  if (tensor.factors.size == 0 || tensor.factors.size > kLargestFactors ||
+      tensor.factors.size >= bytes) {
+    reader.reject("a predictor has factors of a size that they may not have");
+  }
+}
+
 void decode_prediction(RecordReader& reader, const Index& index, Tensor& tensor) {
   const uint8_t predictor = reader.u8();
   if (predictor >= kPredictorCount) reader.reject("a predictor is unknown");
@@ -81,13 +92,7 @@ void decode_prediction(RecordReader& reader, const Index& index, Tensor& tensor)
     reader.spend(base.name.size());
   }
   for (size_t i = 0; i < factor_count(formula.predictor); ++i) formula.factors[i] = reader.f32();
-  if (formula.predictor == Predictor::kLowRank) {
-    tensor.factors.size = reader.varint();
-    tensor.factors.hash = reader.u64();
-    if (tensor.factors.size == 0 || tensor.factors.size > kLargestFactors) {
-      reader.reject("a predictor has factors of a size that they may not have");
-    }
-  }
+  if (formula.predictor == Predictor::kLowRank) decode_factors(reader, tensor);
   if (!has_valid_factors(formula)) reader.reject("a predictor has a factor that it may not have");
   if (!can_predict(formula.predictor, std::span(kinds).first(formula.bases()),
                    {.dtype = tensor.dtype, .shape = tensor.shape})) {

@@ -13,8 +13,9 @@ namespace finedelta::archive {
 // Reads everything before the chunks.
 void decode_records(RecordReader& reader, Index& index);
 
-// Whether those records fit together. A shard's header may take `header_limit` bytes.
-Status check_records(const Index& index, uint64_t header_limit);
+// Whether those records fit together, and what a reader holds in memory into its share of `memory`
+// bytes.
+Status check_records(const Index& index, uint64_t memory);
 
 // Reads the chunks; `index` is complete but for them.
 void decode_chunks(RecordReader& reader, const Layout& layout, Index& index);

@@ -11,9 +11,17 @@ namespace {
 
 constexpr uint64_t kDecoderState = uint64_t{1} << 20;  // zstd's and the like
 
-// What stored factors take for each byte: themselves, numbers of 2 bytes that take a bit at least,
-// and those again as a predictor keeps them.
-constexpr uint64_t kBytesOfFactors = 1 + 16 + 16;
+// What one tensor's factors may take beside their record, of the memory limit.
+constexpr uint64_t kFactorsShare = 2;
+
+// The most that the factors of a tensor can take: every value is a bit of the record at least.
+uint64_t factors_bytes(const archive::Tensor& tensor) {
+  if (tensor.factors.size == 0) return 0;
+  const MatrixShape matrix = matrix_shape(tensor.shape);
+  const uint64_t most = 8 * tensor.factors.size;
+  const uint64_t values = kLargestRank * std::min(matrix.rows + matrix.columns, most);
+  return tensor.factors.size + kBytesOfLowRankValue * std::min(values, most);
+}
 
 }  // namespace
 
@@ -25,7 +33,7 @@ uint64_t decoder_bytes(const archive::Index& index) {
     for (const archive::Tensor& tensor : file.tensors) {
       unit = std::max<uint64_t>(unit, dtype_unit(tensor.dtype));
       bases = std::max(bases, tensor.prediction.bases().size());
-      factors = std::max(factors, tensor.factors.size);
+      factors = std::max(factors, factors_bytes(tensor));
       for (const uint32_t base : tensor.prediction.bases()) {
         unit = std::max<uint64_t>(unit, dtype_unit(index.base_tensors[base].dtype));
       }
@@ -34,7 +42,7 @@ uint64_t decoder_bytes(const archive::Index& index) {
   // Stored bytes, bases, prediction, planes and the result.
   const uint64_t units = index.units_per_chunk();
   const uint64_t tensor =
-      (4 + bases) * unit * units + wavelet::scratch_bytes(units, unit) + kBytesOfFactors * factors;
+      (4 + bases) * unit * units + wavelet::scratch_bytes(units, unit) + factors;
   const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
   return std::max(tensor, side) + kDecoderState;
 }
@@ -73,7 +81,7 @@ Result<const LowRankPredictor*> Decoder::low_rank_of(const archive::Tensor& tens
   low_rank_tensor_ = nullptr;
   FINEDELTA_CHECK(archive_.read_factors(tensor.factors, factors_));
   if (count_) count_->archive += factors_.size();
-  auto predictor = read_low_rank(factors_, tensor.shape);
+  auto predictor = read_low_rank(factors_, tensor.shape, archive_.memory / kFactorsShare);
   if (!predictor) {
     return fail(predictor.error().code, "{}: the factors of {}, {} bytes at {}: {}",
                 quote(archive_.file.path()), quote(tensor.name), tensor.factors.size,

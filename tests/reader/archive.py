@@ -15,7 +15,7 @@ from primitives import (
     quoted,
     u64,
 )
-from records import Chunk, Index
+from records import Chunk, Index, Predictor
 
 HEADER_SIZE = 512
 KNOWN_VERSION = 0
@@ -65,6 +65,7 @@ class Archive:
     body: bytes
     index: Index
     stored: list[bytes]  # of index.chunks
+    factors: dict[int, bytes]  # of tensors of predictor low rank, by their id()
 
 
 def parse_header(data: bytes) -> Header:
@@ -94,16 +95,47 @@ def parse_index(data: bytes) -> bytes:
     return decompress(data[24:], cursor.u64())
 
 
-def stored_bytes(region: bytes, chunks: list[Chunk], what: str) -> list[bytes]:
-    """Cuts payload or side into the stored bytes of its chunks, and checks them."""
-    if sum(chunk.size for chunk in chunks) != len(region):
-        raise DamagedError(f"the chunks of {what} do not add up to its {len(region)} bytes")
-    cursor = Cursor(region, what)
-    pieces = [cursor.take(chunk.size) for chunk in chunks]
-    for number, (chunk, piece) in enumerate(zip(chunks, pieces, strict=True)):
-        if piece and hash64(piece) != chunk.stored_hash:
-            raise DamagedError(f"chunk {number} of {what} does not match its stored hash")
-    return pieces
+class Region:
+    """Payload or side, cut into what lies in it one after another."""
+
+    def __init__(self, data: bytes, what: str, total: int) -> None:
+        if total != len(data):
+            raise DamagedError(f"the sizes in {what} do not add up to its {len(data)} bytes")
+        self._cursor = Cursor(data, what)
+
+    def take(self, size: int, hash_: int, name: str) -> bytes:
+        piece = self._cursor.take(size)
+        if piece and hash64(piece) != hash_:
+            raise DamagedError(f"{name} does not match its stored hash")
+        return piece
+
+    def chunks(self, chunks: list[Chunk]) -> list[bytes]:
+        return [
+            self.take(chunk.size, chunk.stored_hash, f"a chunk of {owner_name(chunk)}")
+            for chunk in chunks
+        ]
+
+
+def cut_payload(data: bytes, index: Index) -> tuple[dict[int, bytes], list[bytes]]:
+    """Factors of tensors by their id(), and the stored bytes of the tensors' chunks."""
+    chunks = [chunk for chunk in index.chunks if chunk.of_tensor]
+    sizes = [chunk.size for chunk in chunks]
+    sizes += [tensor.stored_factors.size for tensor in index.tensors()]
+    region = Region(data, "payload", sum(sizes))
+    factors: dict[int, bytes] = {}
+    stored: list[bytes] = []
+    for tensor in index.tensors():
+        if tensor.predictor == Predictor.LOW_RANK:
+            size, hash_ = tensor.stored_factors.size, tensor.stored_factors.hash
+            name = f"the record of the factors of {quoted(tensor.name)}"
+            factors[id(tensor)] = region.take(size, hash_, name)
+        stored += region.chunks(chunks[len(stored) :][: index.chunks_of(tensor)])
+    return factors, stored
+
+
+def cut_side(data: bytes, index: Index) -> list[bytes]:
+    chunks = [chunk for chunk in index.chunks if not chunk.of_tensor]
+    return Region(data, "side", sum(chunk.size for chunk in chunks)).chunks(chunks)
 
 
 def open_archive(data: bytes) -> Archive:
@@ -112,11 +144,9 @@ def open_archive(data: bytes) -> Archive:
     side = HEADER_SIZE + header.payload
     body = parse_index(data[side + header.side :])
     index = decode_body(body)
-    of_tensors = [chunk for chunk in index.chunks if chunk.of_tensor]
-    of_side = index.chunks[len(of_tensors) :]
-    stored = stored_bytes(data[HEADER_SIZE:side], of_tensors, "payload")
-    stored += stored_bytes(data[side : side + header.side], of_side, "side")
-    return Archive(header, body, index, stored)
+    factors, stored = cut_payload(data[HEADER_SIZE:side], index)
+    stored += cut_side(data[side : side + header.side], index)
+    return Archive(header, body, index, stored, factors)
 
 
 def owner_name(chunk: Chunk) -> str:

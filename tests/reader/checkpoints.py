@@ -269,12 +269,16 @@ def combinations(root: Path) -> None:
 
 
 def merge(root: Path) -> None:
-    """What predictors are for: a merge of two bases, a scaled tensor, one that is near its base."""
+    """What predictors are for: a merge of two bases, a merge of an adapter, a scaled tensor, one
+    that is near its base."""
     random = np.random.default_rng(1)
     shape = (64, 64)
     one, other = (random.normal(0, 0.02, shape).astype("<f4") for _ in range(2))
     mixed = np.float32(0.3) * one + np.float32(0.7) * other
+    wide = random.normal(0, 0.02, (256, 256)).astype("<f4")
+    adapter = random.normal(0, 0.01, (256, 4)) @ random.normal(0, 0.05, (4, 256))
     fine: Tensors = {
+        "adapted": ("F32", (256, 256), (wide + adapter.astype("<f4")).tobytes()),
         "mixed": ("F32", shape, mixed.tobytes()),
         "scaled": ("F32", shape, (np.float32(0.9) * one).tobytes()),
         "near": ("F32", shape, changed(one.tobytes(), 2)),
@@ -282,6 +286,7 @@ def merge(root: Path) -> None:
     }
     for name, values in (("base", one), ("base2", other)):
         tensors = {key: ("F32", shape, values.tobytes()) for key in ("mixed", "scaled", "near")}
+        tensors |= {"adapted": ("F32", (256, 256), wide.tobytes())} if name == "base" else {}
         write_tree(root / name, {"model.safetensors": shard(tensors)})
     write_tree(root / "fine", {"model.safetensors": shard(fine)})
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import low_rank
 import wavelet
 from floats import combine, convert, narrow, scale, widen
 from frames import decompress
@@ -11,22 +12,28 @@ from records import Chunk, Coder, Predictor, Tensor
 RAW_PLANE, CONSTANT_PLANE, ZSTD_PLANE = range(3)
 
 
-def predict(chunk: Chunk, bases: list[tuple[DType, bytes]]) -> bytes:
-    """The prediction of a tensor's chunk by base tensors, of which dtype and data are given."""
+def predict(
+    chunk: Chunk, bases: list[tuple[DType, bytes]], factors: low_rank.Factors | None
+) -> bytes:
+    """The prediction of a tensor's chunk by base tensors, of which dtype and data are given, and by
+    factors where its predictor is low rank."""
     tensor = chunk.tensor
     first = chunk.start // tensor.dtype.unit
     last = (chunk.start + chunk.length) // tensor.dtype.unit
     units = [
         (dtype.name, data[first * dtype.unit : last * dtype.unit]) for dtype, data in bases
     ]
-    return predict_units(tensor, units).ljust(chunk.length, b"\0")
+    prediction = predict_units(tensor, units).ljust(chunk.length, b"\0")
+    if factors is None:
+        return prediction
+    return low_rank.add(factors, prediction, tensor.dtype.name, first)
 
 
 def predict_units(tensor: Tensor, bases: list[tuple[str, bytes]]) -> bytes:
     target = tensor.dtype.name
     if tensor.predictor == Predictor.NONE:
         return b""
-    if tensor.predictor == Predictor.BASE:
+    if tensor.predictor in (Predictor.BASE, Predictor.LOW_RANK):
         (source, data), = bases
         return convert(data, source, target)
     wide = [widen(data, source) for source, data in bases]

@@ -3,8 +3,11 @@
 import pytest
 
 import checkpoints
-from checkpoints import Pair, generate, noise, shard, write_tree
+from checkpoints import Pair, changed, generate, noise, shard, write_tree
+from lies import MATRIX
 from writer import Options, Writer
+
+SMALL_OPTIONS = Options(low_rank=(2, 2.0**-20))  # of the only matrix
 
 
 @pytest.fixture(scope="session", params=checkpoints.MAKERS, ids=lambda make: make.__name__)
@@ -20,6 +23,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     fine = base | {"a": ("F32", (9,), noise(3, 3) + noise(32, 1)[3:] + bytes(4))}
     fine["c"] = ("F16", (16,), noise(32, 4))
     fine["d"] = ("I64", (40,), bytes(160) + bytes(range(160)))
+    ones = b"\x80\x3f" * (MATRIX[0] * MATRIX[1])
+    base["e"], fine["e"] = ("BF16", MATRIX, ones), ("BF16", MATRIX, changed(ones, 5))
     words = b"".join(b"%d, " % (number * number) for number in range(1000))
     base_files = {"model.safetensors": shard(base), "same.txt": words, "merges.txt": words}
     files = {"model.safetensors": shard(fine), "same.txt": words, "merges.txt": b"1" + words}
@@ -31,4 +36,4 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 @pytest.fixture(scope="session")
 def archive(small: Pair) -> bytes:
-    return Writer(small.bases, small.fine_tune, Options()).archive()
+    return Writer(small.bases, small.fine_tune, SMALL_OPTIONS).archive()

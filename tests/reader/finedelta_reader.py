@@ -19,8 +19,9 @@ from archive import Archive, open_archive, owner_name
 from bases import BaseSet, is_tensor
 from coders import check_tensor_chunk, decode_side_chunk, decode_tensor_chunk, predict
 from frames import check_frame
+from low_rank import Factors, parse_factors
 from primitives import ArchiveError, DamagedError, WrongBaseError, hash128, quoted, u64
-from records import BaseTensor, Chunk, Coder, File, Kind, Tensor
+from records import BaseTensor, Chunk, Coder, File, Kind, Predictor, Tensor
 from safetensors_header import canonical_header
 
 LARGEST_HEADER = 100_000_000
@@ -38,7 +39,21 @@ class Decoder:
         if bases is not None:
             self._base_tensors = [bases.tensor(tensor) for tensor in self._index.base_tensors]
             self._base_files = [bases.file(file) for file in self._index.base_files]
+        self._factors = self._read_factors()
         self._contents = self._decode_all()
+
+    def _read_factors(self) -> dict[int, Factors]:
+        """The factors of tensors by their id(). No base is needed to check them."""
+        found: dict[int, Factors] = {}
+        for tensor in self._index.tensors():
+            if tensor.predictor != Predictor.LOW_RANK:
+                continue
+            try:
+                record = self._archive.factors[id(tensor)]
+                found[id(tensor)] = parse_factors(record, tensor.shape)
+            except DamagedError as error:
+                raise DamagedError(f"the factors of {quoted(tensor.name)}: {error}") from error
+        return found
 
     def _decode_all(self) -> dict[int, bytearray | None]:
         """The content of each owner of chunks by its id(); None: a base is needed for it."""
@@ -82,7 +97,8 @@ class Decoder:
     def _prediction(self, chunk: Chunk) -> bytes:
         if not self._needs_base(chunk):
             return bytes(chunk.length)
-        return predict(chunk, [(base.dtype, data) for base, data in self._bases_of(chunk.tensor)])
+        bases = [(base.dtype, data) for base, data in self._bases_of(chunk.tensor)]
+        return predict(chunk, bases, self._factors.get(id(chunk.tensor)))
 
     def _bases_of(self, tensor: Tensor) -> list[tuple[BaseTensor, bytes]]:
         """The base tensors that predict `tensor`, and their data."""

@@ -1,6 +1,7 @@
 """Archives that lie: their hashes are in order, what they say is not."""
 
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -8,12 +9,24 @@ from typing import NamedTuple
 import zstandard
 
 from archive import HEADER_SIZE, open_archive
-from primitives import DTYPE_BY_NAME, hash64, string
-from records import Chunk, Coder, File, Index, Kind, Predictor, Tensor, base_identity
-from writer import compress, seal
+from low_rank import Factors, encode_factors, parse_factors
+from primitives import DTYPE_BY_NAME, hash64, string, varint
+from records import (
+    Chunk,
+    Coder,
+    File,
+    Index,
+    Kind,
+    Predictor,
+    StoredFactors,
+    Tensor,
+    base_identity,
+)
+from writer import compress, regions, seal
 
 Change = Callable[[Index], None]
 
+MATRIX = (16, 8)  # shape of the only tensor of predictor low rank
 ZEROS = 5000  # bytes of the only side file that is stored with coder zstd, see conftest.py
 
 
@@ -69,6 +82,25 @@ def combined(first: float, second: float, name: str = "b") -> Change:
         tensor.base_tensors *= 2
 
     return change
+
+
+def matrix(index: Index) -> Tensor:
+    return tensor_called(index, "e")
+
+
+def factors_of(size: int, hash_: int = 0) -> Change:
+    return set_(matrix, stored_factors=StoredFactors(size, hash_))
+
+
+def low_rank_vector(index: Index) -> None:
+    tensor = tensor_called(index, "a")
+    tensor.predictor, tensor.stored_factors = Predictor.LOW_RANK, StoredFactors(10)
+
+
+def longer_factors(index: Index) -> None:
+    tensor = matrix(index)
+    tensor.stored_factors = StoredFactors(2**30 + 1)
+    tensor.shape = (2**40, *tensor.shape[1:])
 
 
 def rename_to_same(index: Index) -> None:
@@ -152,7 +184,7 @@ LIES: dict[str, tuple[Change, str]] = {
     "size of 2^63": (set_(first_tensor, shape=(2**61,)), "is too large"),
     "more chunks than bytes": (set_(first_tensor, shape=(2**60,)), "can't describe"),
     "large stored file": (set_(lambda i: side_file(i, Kind.STORED), size=2**62), "can't describe"),
-    "unknown base tensor": (set_(first_tensor, base_tensors=(2,)), "names base tensor 2 of 2"),
+    "unknown base tensor": (set_(first_tensor, base_tensors=(3,)), "names base tensor 3 of 3"),
     "unknown predictor": (set_(first_tensor, predictor=255), "unknown predictor 255"),
     "small scale": (scaled(0.49999997), "a factor of 0.499"),
     "large scale": (scaled(2), "a factor of 2"),
@@ -170,9 +202,16 @@ LIES: dict[str, tuple[Change, str]] = {
     "combination by no number": (combined(1, math.nan), "a factor of nan"),
     "resized combination": (combined(1, 1, "a"), "a base tensor of another shape"),
     "unknown second parent": (
-        set_(first_tensor, predictor=Predictor.COMBINATION, base_tensors=(0, 2), factors=(1, 1)),
-        "names base tensor 2 of 2",
+        set_(first_tensor, predictor=Predictor.COMBINATION, base_tensors=(0, 3), factors=(1, 1)),
+        "names base tensor 3 of 3",
     ),
+    "no factors": (factors_of(0), "has factors of 0 bytes"),
+    "factors as large as the tensor": (factors_of(256), "has factors of 256 bytes"),
+    "factors over 2^30 bytes": (longer_factors, "has factors of 1073741825 bytes"),
+    "factors beyond the payload": (factors_of(255), "sizes in payload do not add up"),
+    "hash of factors": (set_(lambda i: matrix(i).stored_factors, hash=1), "stored hash"),
+    "low rank of no matrix": (low_rank_vector, "tensor 'a' is no matrix"),
+    "low rank of integers": (set_(matrix, dtype=DTYPE_BY_NAME["I16"]), "of another dtype"),
     "other shape of base": (other_base_shape, "a base tensor of another shape"),
     "other dtype of base": (other_base_dtype, "a base tensor of another dtype"),
     "unknown tensor coder": (set_(lambda i: first_chunk(i, True, 2), coder=99), "unknown coder 99"),
@@ -224,9 +263,68 @@ def with_stored(archive: bytes, lie: Lie) -> bytes:
     number = next(number for number, other in enumerate(chunks) if other is chunk)
     stored[number] = lie.change(stored[number])
     chunk.size, chunk.stored_hash = len(stored[number]), hash64(stored[number])
-    payload = sum(chunk.size for chunk in chunks if chunk.of_tensor)
-    regions = b"".join(stored)
-    return seal(opened.index, regions[:payload], regions[payload:])
+    return seal(opened.index, *regions(opened.index, stored, opened.factors))
+
+
+def with_factors(archive: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """The archive with another record of the factors of its matrix, and hashes that fit it."""
+    opened = open_archive(archive)
+    tensor = matrix(opened.index)
+    record = change(opened.factors[id(tensor)])
+    tensor.stored_factors = StoredFactors(len(record), hash64(record))
+    return seal(opened.index, *regions(opened.index, opened.stored, {id(tensor): record}))
+
+
+def other_factors(change: Callable[[Factors], Factors]) -> Callable[[bytes], bytes]:
+    return lambda record: encode_factors(change(parse_factors(record, MATRIX)))
+
+
+def head(rows: int = 15, columns: int = 8, rank: int = 1, scale: float = 0.5) -> bytes:
+    return varint(rows) + varint(columns) + varint(rank) + struct.pack("<f", scale)
+
+
+def column(*numbers: int) -> bytes:
+    """Of folded numbers, with the parameter 15."""
+    text = "".join("0" * (n >> 15) + "1" + f"{n & 32767:015b}"[::-1] for n in numbers)
+    return b"\x0f" + int(text[::-1], 2).to_bytes(-(-len(text) // 8), "little")
+
+
+def columns(left: list[int], right: list[int]) -> bytes:
+    """Columns of one rank, of folded numbers."""
+    return column(*left, *[0] * (15 - len(left))) + column(*right, *[0] * (8 - len(right)))
+
+
+# What stands for the factors of the matrix of 16 x 8, and what the reader says of it.
+FACTOR_LIES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "no rows": (lambda _: head(rows=0) + b"\0" * 30, "0 rows and 8 columns for shape"),
+    "no columns": (lambda _: head(columns=0) + b"\0" * 30, "15 rows and 0 columns"),
+    "other columns": (lambda _: head(columns=7) + b"\0" * 30, "15 rows and 7 columns"),
+    "more rows": (lambda _: head(rows=17) + b"\0" * 30, "17 rows and 8 columns"),
+    "no rank": (lambda _: head(rank=0), "a rank of 0"),
+    "high rank": (lambda _: head(rank=257) + bytes(200), "a rank of 257"),
+    "small scale": (lambda _: head(scale=2.0**-101) + bytes(30), "a scale of 3.9"),
+    "large scale": (lambda _: head(scale=2.0**64) + bytes(30), "a scale of 1.8"),
+    "negative scale": (lambda _: head(scale=-1) + bytes(30), "a scale of -1"),
+    "scale that is no number": (lambda _: head(scale=math.nan) + bytes(30), "a scale of nan"),
+    "more values than bits": (lambda _: head(rank=256) + bytes(100), "100 bytes can't hold 5888"),
+    "shift": (lambda _: head() + b"\x0f" + columns([1], [1]), "a shift of 15"),
+    "parameter": (lambda _: head() + b"\0\x10" + bytes(50), "a Rice parameter of 16"),
+    "folded value": (lambda _: head() + b"\0" + columns([65535], [1]), "folded to 65535"),
+    "long zeros": (lambda _: head() + b"\0\x0f" + bytes(50), "a column ends early"),
+    "shifted value": (lambda _: head() + b"\1" + columns([32768], [1]), "a value of 32768"),
+    "sum": (
+        lambda _: head(rank=3) + bytes(3) + column(*[65534] * 15) * 3 + column(*[65534] * 8) * 3,
+        "sums of up to 3221028867",
+    ),
+    "bit behind a column": (
+        lambda _: head() + b"\0\0" + b"\xff\xff" + b"\0\xff",
+        "a set bit behind a column",
+    ),
+    "cut": (lambda record: record[:-1], "a column ends early"),
+    "last column missing": (lambda _: head() + b"\0" + column(*[0] * 15), "a column is missing"),
+    "bytes behind": (lambda record: record + b"\0", "8 bits behind the last column"),
+    "empty varint": (lambda _: b"\x80\0", "a bad varint"),
+}
 
 
 def wide_frame(size: int) -> bytes:

@@ -11,6 +11,7 @@ from records import (
     Index,
     Kind,
     Predictor,
+    StoredFactors,
     Tensor,
     base_identity,
 )
@@ -20,6 +21,7 @@ LONGEST_PATH = 4096
 LONGEST_PART = 255
 HIGHEST_RANK = 64
 EMBEDDED_BELOW = 16384
+MOST_FACTOR_BYTES = 1 << 30
 LEAST_CHUNK_BYTES = 1 + 1 + 16  # coder, size and result hash
 
 
@@ -103,10 +105,21 @@ def read_prediction(cursor: Cursor, tensor: Tensor, base_tensors: list[BaseTenso
         cursor.index(len(base_tensors), "base tensor") for _ in range(predictor.bases)
     )
     tensor.factors = tuple(cursor.f32() for _ in range(predictor.factors))
+    if predictor == Predictor.LOW_RANK:
+        tensor.stored_factors = read_stored_factors(cursor, tensor)
     for base in tensor.base_tensors:
         check_prediction(tensor, base_tensors[base])
     for factor in tensor.factors:
         check_factor(tensor, factor)
+
+
+def read_stored_factors(cursor: Cursor, tensor: Tensor) -> StoredFactors:
+    factors = StoredFactors(cursor.varint(), cursor.u64())
+    if len(tensor.shape) < 2:
+        raise DamagedError(f"tensor {quoted(tensor.name)} is no matrix")
+    if not 0 < factors.size < tensor.nbytes or factors.size > MOST_FACTOR_BYTES:
+        raise DamagedError(f"tensor {quoted(tensor.name)} has factors of {factors.size} bytes")
+    return factors
 
 
 def check_prediction(tensor: Tensor, base: BaseTensor) -> None:
@@ -114,7 +127,8 @@ def check_prediction(tensor: Tensor, base: BaseTensor) -> None:
     may_resize = tensor.predictor != Predictor.COMBINATION
     if not same_rows or not (may_resize or tensor.shape == base.shape):
         raise DamagedError(f"tensor {quoted(tensor.name)} has a base tensor of another shape")
-    if tensor.dtype == base.dtype and not tensor.factors:
+    computes = tensor.predictor not in (Predictor.NONE, Predictor.BASE)
+    if tensor.dtype == base.dtype and not computes:
         return
     if not (tensor.dtype.converts and base.dtype.converts):
         raise DamagedError(f"tensor {quoted(tensor.name)} has a base tensor of another dtype")
@@ -179,8 +193,7 @@ def check_files(index: Index) -> None:
 
 
 def check_all_used(index: Index) -> None:
-    predicted = [tensor for file in index.files for tensor in file.tensors]
-    tensors = {base for tensor in predicted for base in tensor.base_tensors}
+    tensors = {base for tensor in index.tensors() for base in tensor.base_tensors}
     for number, tensor in enumerate(index.base_tensors):
         if number not in tensors:
             raise DamagedError(f"nothing uses base tensor {quoted(tensor.name)}")

@@ -22,14 +22,15 @@ class Predictor(IntEnum):
     BASE = 1
     SCALED = 2
     COMBINATION = 3
+    LOW_RANK = 4
 
     @property
     def bases(self) -> int:
-        return (0, 1, 1, 2)[self]
+        return (0, 1, 1, 2, 1)[self]
 
     @property
     def factors(self) -> int:
-        return (0, 0, 1, 2)[self]
+        return (0, 0, 1, 2, 0)[self]
 
 
 class Coder:
@@ -70,6 +71,14 @@ class BaseFile:
 
 
 @dataclass
+class StoredFactors:
+    """What the index says of the factors of predictor low rank; 0 for other predictors."""
+
+    size: int = 0
+    hash: int = 0
+
+
+@dataclass
 class Tensor:
     name: bytes
     dtype: DType
@@ -77,6 +86,7 @@ class Tensor:
     predictor: Predictor = Predictor.NONE
     base_tensors: tuple[int, ...] = ()  # as many as the predictor takes
     factors: tuple[float, ...] = ()
+    stored_factors: StoredFactors = field(default_factory=StoredFactors)
 
     @property
     def nbytes(self) -> int:
@@ -138,6 +148,10 @@ class Index:
     files: list[File] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
 
+    def tensors(self) -> Iterator[Tensor]:
+        for file in self.files:
+            yield from file.tensors
+
     def streams(self) -> Iterator[tuple[Tensor | File | None, int, int]]:
         """What is cut into chunks, in their order: owner, bytes, bytes of a chunk."""
         for file in self.files:
@@ -147,6 +161,9 @@ class Index:
         for file in self.files:
             if file.kind in (Kind.STORED, Kind.PATCH):
                 yield file, file.size, PIECE
+
+    def chunks_of(self, tensor: Tensor) -> int:
+        return -(-tensor.nbytes // (tensor.dtype.unit << self.chunk_log2))
 
     def chunk_count(self) -> int:
         return sum(-(-size // piece) for _, size, piece in self.streams())
@@ -198,6 +215,8 @@ def encode_base_files(files: list[BaseFile]) -> bytes:
 def encode_tensor(tensor: Tensor) -> bytes:
     prediction = bytes([tensor.predictor]) + b"".join(map(varint, tensor.base_tensors))
     prediction += b"".join(struct.pack("<f", factor) for factor in tensor.factors)
+    if tensor.predictor == Predictor.LOW_RANK:
+        prediction += varint(tensor.stored_factors.size) + u64(tensor.stored_factors.hash)
     return string(tensor.name) + encode_kind(tensor.dtype, tensor.shape) + prediction
 
 

@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 
+import low_rank
 from floats import convert
 from frames import decompress
 from lies import wide_frame
@@ -90,3 +91,44 @@ def test_casts(source: str, target: str, bits: int, expected: int) -> None:
 def test_casts_to_f32_and_back_change_nothing(dtype: str) -> None:
     values = np.arange(1 << 16, dtype="<u2").tobytes()
     assert convert(convert(values, dtype, "F32"), "F32", dtype) == values
+
+
+# The example of src/predict/low_rank/spec.md, and its two other values.
+RECORD = bytes.fromhex("030202 0000803a 0002 02140b 002c 03f201 0113")
+
+
+def test_low_rank_example() -> None:
+    factors = low_rank.parse_factors(RECORD, (3, 2))
+    assert factors.left.tolist() == [[5, -7, 0], [1, 0, -1]]
+    assert factors.right.tolist() == [[6, -4], [-1, 2]]
+    assert low_rank.encode_factors(factors)[:9] == RECORD[:9]
+    again = low_rank.parse_factors(low_rank.encode_factors(factors), (4, 2))
+    assert (again.left == factors.left).all()
+    ones = np.ones(8, "<f4").tobytes()
+    got = np.frombuffer(low_rank.add(factors, ones, "F32", 0), "<f4")
+    sums = np.array([26, -12, -42, 28, 4, -8, 0, 0])
+    assert got.tolist() == (1 + sums / 1024).tolist()
+    assert low_rank.add(factors, ones[12:24], "F32", 3) == got[3:6].tobytes()
+
+
+LOW_RANK_SUMS = [
+    ("F32", 0x80000000, 0, 0x80000000),  # a sum of 0 leaves the base
+    ("F32", 0x7F800001, 1, 0x7F800001),
+    ("F32", 0xFF800000, 1, 0xFF800000),
+    ("F32", 0x80000000, 1, 0x3F000000),
+    ("F32", 0x00000001, 1, 0x3F000000),
+    ("F32", 0xBF000000, 1, 0x00000000),  # no -0
+    ("F16", 0x7BFF, 31, 0x7BFF),
+    ("F16", 0x7BFF, 32, 0x7C00),
+    ("BF16", 0x4380, 2, 0x4380),  # a tie, to even
+    ("BF16", 0x4380, 3, 0x4381),
+]
+
+
+@pytest.mark.parametrize(("dtype", "base", "total", "expected"), LOW_RANK_SUMS)
+def test_low_rank_sums(dtype: str, base: int, total: int, expected: int) -> None:
+    one = np.array([[1]])
+    factors = low_rank.Factors(0.5, np.array([0]), one * total, one)
+    width = {"F32": "<I"}.get(dtype, "<H")
+    data = low_rank.add(factors, struct.pack(width, base), dtype, 0)
+    assert hex(struct.unpack(width, data)[0]) == hex(expected)

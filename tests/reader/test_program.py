@@ -7,6 +7,7 @@ where it is not set.
 import os
 import random
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pairs
 from archive import HEADER_SIZE, open_archive
 from checkpoints import Maker, Pair, changed, generate, lookalikes, noise, shard, tree, write_tree
 from finedelta_reader import check, unpack
-from lies import LIES, STORED_LIES, Change, Lie, resealed, with_stored
+from lies import FACTOR_LIES, LIES, STORED_LIES, Change, Lie, resealed, with_factors, with_stored
 from primitives import DamagedError, WrongBaseError
 from programs import PROGRAM
 from records import Coder, Predictor, encode_body
@@ -127,6 +128,22 @@ def test_program_unpacks_every_predictor(
     assert tree(tmp_path / "out") == tree(pair.fine_tune)
 
 
+LOW_RANK = [(1, 2.0**-20), (3, 1.0), (5, 2.0**-100), (8, 2.0**40), (9, 2.0**63)]
+
+
+@pytest.mark.parametrize("low_rank", LOW_RANK, ids=str)
+@pytest.mark.parametrize("make", checkpoints.MAKERS, ids=pair_id)
+def test_program_unpacks_low_rank_predictions(
+    make: Maker, low_rank: tuple[int, float], tmp_path: Path
+) -> None:
+    pair = generate(make, tmp_path / "pair")
+    options = Options(low_rank=low_rank, tensor_coder=always(Coder.PLANES))
+    archive = Writer(pair.bases, pair.fine_tune, options).archive()
+    done = finedelta_unpack(pair, archive, tmp_path, "--sha256")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "out") == tree(pair.fine_tune)
+
+
 def test_program_chooses_every_predictor(tmp_path: Path) -> None:
     pair = generate(checkpoints.merge, tmp_path / "pair")
     index = check(finedelta_pack(pair, tmp_path / "archive")).index
@@ -146,6 +163,15 @@ def test_program_rejects_lies_in_stored_bytes(
     small: Pair, archive: bytes, lie: Lie, tmp_path: Path
 ) -> None:
     done = finedelta_unpack(small, with_stored(archive, lie), tmp_path)
+    assert done.returncode == DAMAGED, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lie", [lie[0] for lie in FACTOR_LIES.values()], ids=FACTOR_LIES.keys())
+def test_program_rejects_lies_in_factors(
+    small: Pair, archive: bytes, lie: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    done = finedelta_unpack(small, with_factors(archive, lie), tmp_path)
     assert done.returncode == DAMAGED, done.stderr
     assert not (tmp_path / "out").exists()
 

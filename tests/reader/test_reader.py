@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,19 +13,23 @@ from archive import HEADER_SIZE, open_archive
 from checkpoints import Pair, changed, lookalikes, noise, shard, tree, write_tree
 from finedelta_reader import check, unpack
 from lies import (
+    FACTOR_LIES,
     LIES,
     STORED_LIES,
     Change,
     Lie,
     combined,
     first_chunk,
+    matrix,
+    other_factors,
     resealed,
     scaled,
     set_,
+    with_factors,
     with_stored,
 )
 from primitives import DamagedError, UnsupportedVersionError, WrongBaseError
-from records import Coder, Index, Kind, encode_body
+from records import Coder, Index, Kind, Predictor, encode_body
 from writer import Options, Writer, always, seal_body
 
 OPTIONS = {
@@ -38,6 +43,8 @@ OPTIONS = {
     "sized frames": Options(sized_frames=True),
     "scaled": Options(factors=(0.7,)),
     "combination": Options(factors=(0.3, -0.7)),
+    "low rank": Options(low_rank=(3, 2.0**-10)),
+    "low rank in small chunks": Options(chunk_log2=12, low_rank=(9, 2.0**-20)),
     "named": Options(name=b"org/name", revision=b"0123456789abcdef"),
 }
 
@@ -53,6 +60,8 @@ def test_round_trip(pair: Pair, options: Options, tmp_path: Path) -> None:
 
 def test_small_archive_has_every_kind_and_coder(archive: bytes) -> None:
     index = open_archive(archive).index
+    assert matrix(index).predictor == Predictor.LOW_RANK
+    assert next(c.coder for c in index.chunks if c.owner is matrix(index)) == Coder.PLANES
     assert {file.kind for file in index.files} == set(Kind)
     assert {chunk.coder for chunk in index.chunks if chunk.of_tensor} == {0, 1, 2}
     assert {chunk.coder for chunk in index.chunks if not chunk.of_tensor} == {0, 1, 2}
@@ -126,6 +135,21 @@ def test_lies_in_stored_bytes_are_rejected(
     if lie.seen_without_base:
         with pytest.raises(DamagedError, match=lie.message):
             check(with_stored(archive, lie))
+
+
+@pytest.mark.parametrize(("lie", "message"), FACTOR_LIES.values(), ids=FACTOR_LIES.keys())
+def test_lies_in_factors_are_rejected(
+    archive: bytes, lie: Callable[[bytes], bytes], message: str
+) -> None:
+    with pytest.raises(DamagedError, match=f"the factors of 'e': .*{message}"):
+        check(with_factors(archive, lie))
+
+
+def test_other_factors_are_damage(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    lie = other_factors(lambda factors: replace(factors, scale=2 * factors.scale))
+    check(with_factors(archive, lie))
+    with pytest.raises(DamagedError, match="tensor 'e' does not match its result hash"):
+        unpack(small.bases, with_factors(archive, lie), tmp_path / "out")
 
 
 def test_tables_are_rejected() -> None:

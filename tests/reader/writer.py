@@ -17,6 +17,7 @@ import zstandard
 from archive import Header
 from bases import fingerprint, sample
 from coders import CONSTANT_PLANE, RAW_PLANE, ZSTD_PLANE, predict
+from low_rank import Factors, encode_factors, made_up
 from primitives import DamagedError, hash64, hash128, string, u64
 from records import (
     Base,
@@ -28,6 +29,7 @@ from records import (
     Index,
     Kind,
     Predictor,
+    StoredFactors,
     Tensor,
     base_identity,
     encode_body,
@@ -72,6 +74,7 @@ class Options:
     revision: bytes = b""
     sized_frames: bool = False  # of side files
     factors: tuple[float, ...] = ()  # one: scaled predictions; two: combinations
+    low_rank: tuple[int, float] | None = None  # rank and scale of made-up factors, where they fit
 
 
 @dataclass
@@ -150,6 +153,7 @@ class Writer:
         self._index = Index(self._source.single_file, options.chunk_log2)
         self._base_tensors: list[Match] = []
         self._data: dict[int, bytes] = {}  # of owners of chunks by their id()
+        self._factors: dict[int, Factors] = {}  # of tensors by their id()
 
     def archive(self) -> bytes:
         index = self._index
@@ -161,9 +165,8 @@ class Writer:
         index.chunks = index.empty_chunks()
         stored = [self._encode(chunk) for chunk in index.chunks]
         self._record_bases()
-        of_tensors = sum(chunk.size for chunk in index.chunks if chunk.of_tensor)
-        regions = b"".join(stored)
-        return seal(index, regions[:of_tensors], regions[of_tensors:])
+        records = {key: encode_factors(factors) for key, factors in self._factors.items()}
+        return seal(index, *regions(index, stored, records))
 
     def _record_bases(self) -> None:
         """Records the bases that are used, and numbers them anew."""
@@ -229,10 +232,23 @@ class Writer:
         if not matches:
             return tensor
         tensor.predictor, tensor.factors = self._predictor(place, matches)
+        if tensor.predictor == Predictor.BASE:
+            self._try_low_rank(tensor, matches[0].place)
         # Where there is one base only, it is both parents.
         used = (matches * 2)[: tensor.predictor.bases]
         tensor.base_tensors = tuple(self._base_tensor(match) for match in used)
         return tensor
+
+    def _try_low_rank(self, tensor: Tensor, base: TensorPlace) -> None:
+        converts = tensor.dtype.converts and base.dtype.converts
+        if self._options.low_rank is None or not converts or len(tensor.shape) < 2:
+            return
+        factors = made_up(tensor.shape, *self._options.low_rank)
+        record = encode_factors(factors) if factors else b""
+        if factors and len(record) < tensor.nbytes:
+            tensor.predictor = Predictor.LOW_RANK
+            tensor.stored_factors = StoredFactors(len(record), hash64(record))
+            self._factors[id(tensor)] = factors
 
     def _predictor(
         self, place: TensorPlace, matches: list[Match]
@@ -282,7 +298,8 @@ class Writer:
 
     def _encode_tensor(self, chunk: Chunk, result: bytes) -> bytes:
         matches = [self._base_tensors[number] for number in chunk.tensor.base_tensors]
-        prediction = predict(chunk, [(match.place.dtype, match.data) for match in matches])
+        bases = [(match.place.dtype, match.data) for match in matches]
+        prediction = predict(chunk, bases, self._factors.get(id(chunk.tensor)))
         chunk.coder = self._options.tensor_coder(chunk, result, prediction)
         if chunk.coder == Coder.RAW:
             return result
@@ -309,6 +326,20 @@ def fits(tensor: TensorPlace, base: TensorPlace) -> bool:
     same_rows = len(tensor.shape) == len(base.shape) and tensor.shape[1:] == base.shape[1:]
     casts = tensor.dtype.converts and base.dtype.converts
     return same_rows and (tensor.dtype == base.dtype or casts)
+
+
+def regions(
+    index: Index, stored: Sequence[bytes], factors: dict[int, bytes]
+) -> tuple[bytes, bytes]:
+    """Payload and side: the stored bytes of the chunks and, by id() of tensors, their factors."""
+    left = list(stored)
+    payload: list[bytes] = []
+    for tensor in index.tensors():
+        payload.append(factors.get(id(tensor), b""))
+        own = index.chunks_of(tensor)
+        payload += left[:own]
+        del left[:own]
+    return b"".join(payload), b"".join(left)
 
 
 def seal_body(body: bytes, payload: bytes, side: bytes) -> bytes:

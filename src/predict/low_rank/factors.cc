@@ -78,7 +78,7 @@ std::vector<std::byte> encode_factors(const Factors& factors) {
   return out.take();
 }
 
-Result<Factors> decode_factors(Bytes record) {
+Result<Factors> decode_factors(Bytes record, uint64_t most) {
   ByteReader in(record);
   Factors factors = {.rows = in.varint(), .columns = in.varint()};
   const uint64_t rank = in.varint();
@@ -86,8 +86,14 @@ Result<Factors> decode_factors(Bytes record) {
   if (!in.ok()) return refuse(in.why());
   FINEDELTA_CHECK(check_numbers(factors.rows, factors.columns, rank, scale));
   // Every value takes a bit at least, so that a short record can't ask for much memory.
-  const uint64_t most = in.remaining() * 8 / rank;
-  if (factors.rows > most || factors.columns > most - factors.rows) return refuse("cut short");
+  const uint64_t longest = in.remaining() * 8 / rank;
+  if (factors.rows > longest || factors.columns > longest - factors.rows) {
+    return refuse("cut short");
+  }
+  if (rank * (factors.rows + factors.columns) > most) {
+    return fail(ErrorCode::kFailure,
+                "they are too many for the memory limit; raise it with --memory");
+  }
   factors.scale = std::bit_cast<float>(scale);
   for (uint64_t k = 0; k < rank; ++k) factors.shifts.push_back(in.u8());
   factors.left.resize(rank * factors.rows);

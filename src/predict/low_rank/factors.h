@@ -34,8 +34,9 @@ Status check_factors(const Factors& factors);
 [[nodiscard]] std::vector<std::byte> encode_factors(const Factors& factors);
 
 // kDamaged for anything that encode_factors could not have written but for its choice of Rice
-// parameters. Allocates at most 16 bytes for each byte of `record`.
-Result<Factors> decode_factors(Bytes record);
+// parameters; kFailure for more than `most` values, before it allocates them. Every value takes a
+// bit of `record` at least.
+Result<Factors> decode_factors(Bytes record, uint64_t most = ~uint64_t{0});
 
 }  // namespace finedelta
 

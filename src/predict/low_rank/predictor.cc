@@ -44,8 +44,9 @@ MatrixShape matrix_shape(std::span<const uint64_t> shape) {
   return matrix;
 }
 
-Result<LowRankPredictor> read_low_rank(Bytes record, std::span<const uint64_t> shape) {
-  FINEDELTA_ASSIGN(const Factors factors, decode_factors(record));
+Result<LowRankPredictor> read_low_rank(Bytes record, std::span<const uint64_t> shape,
+                                       uint64_t memory) {
+  FINEDELTA_ASSIGN(const Factors factors, decode_factors(record, memory / kBytesOfLowRankValue));
   const MatrixShape matrix = matrix_shape(shape);
   if (factors.columns != matrix.columns || factors.rows > matrix.rows) {
     return fail(ErrorCode::kDamaged, "they are of a matrix of another shape");

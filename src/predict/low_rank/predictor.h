@@ -39,8 +39,13 @@ class LowRankPredictor {
 };
 
 // The predictor of a tensor from the record of its factors, which nobody vouches for. kDamaged,
-// with the reason, where they are not factors of a matrix of that shape, or of its first rows.
-Result<LowRankPredictor> read_low_rank(Bytes record, std::span<const uint64_t> shape);
+// with the reason, where they are not factors of a matrix of that shape, or of its first rows;
+// kFailure where more than `memory` bytes would be needed besides the record.
+Result<LowRankPredictor> read_low_rank(Bytes record, std::span<const uint64_t> shape,
+                                       uint64_t memory);
+
+// The most that takes for each value of the factors: itself, itself shifted, and as it is kept.
+inline constexpr uint64_t kBytesOfLowRankValue = 6;
 
 // A tensor of at least two dimensions as a matrix.
 struct MatrixShape {
