@@ -17,13 +17,11 @@ namespace finedelta {
 namespace {
 
 using wavelet::Arena;
-using wavelet::Header;
 using wavelet::Histogram;
 using wavelet::Node;
 using wavelet::NodeCode;
 using wavelet::Plan;
 using wavelet::Scratch;
-using wavelet::Table;
 using wavelet::Tree;
 
 // The bits of nodes that wait for rANS, which begins at the end.
