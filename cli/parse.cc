@@ -118,14 +118,15 @@ Status read_level(const Verb& verb, Arguments& arguments) {
   return {};
 }
 
-// "-5" is short for "--level 5".
-std::vector<std::string> spell_levels(std::span<const std::string> words) {
-  std::vector<std::string> spelled;
-  for (const std::string& word : words) {
+// "-5" is short for "--level 5". CLI11 leaves it over, where it is no value of another option.
+void take_levels(const Verb& verb, std::vector<std::string>& words, Arguments& arguments) {
+  const auto has_level = [](const Option& option) { return option.names == kLevelOption.names; };
+  if (std::ranges::none_of(verb.options, has_level)) return;
+  std::erase_if(words, [&](const std::string& word) {
     const bool is_level = word.size() == 2 && word[0] == '-' && word[1] >= '1' && word[1] <= '9';
-    spelled.push_back(is_level ? "--level=" + word.substr(1) : word);
-  }
-  return spelled;
+    if (is_level) arguments.level_text.push_back(word.substr(1));
+    return is_level;
+  });
 }
 
 Status read_memory(const Verb& verb, Arguments& arguments) {
@@ -160,7 +161,8 @@ const Verb* parsed_verb(const CLI::App& program) {
 
 Status parse_verb(const Verb& verb, const CLI::App& app, std::span<const std::string> after_dashes,
                   Arguments& arguments) {
-  const std::vector<std::string> words = app.remaining();
+  std::vector<std::string> words = app.remaining();
+  take_levels(verb, words, arguments);
   arguments.positionals = words;
   arguments.positionals.insert(arguments.positionals.end(), after_dashes.begin(),
                                after_dashes.end());
@@ -191,7 +193,7 @@ Result<Request> parse(std::span<const std::string> words) {
   const CLI::Option* version = program.add_flag("--version");
   for (const Verb* verb : kVerbs) declare(program, *verb, request.arguments);
 
-  const std::vector<std::string> options = spell_levels(before_dashes(words));
+  const auto options = before_dashes(words);
   const auto after = words.subspan(std::min(words.size(), options.size() + 1));
   try {
     program.parse(std::vector<std::string>(options.rbegin(), options.rend()));

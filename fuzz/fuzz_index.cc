@@ -25,11 +25,24 @@ constexpr uint64_t kMemory = uint64_t{64} << 20;
 
 void check_chunk_places(const Index& index, const Layout& layout) {
   uint64_t offset = archive::kHeaderSlot;
-  for (size_t i = 0; i < index.chunks.size(); ++i) {
-    if (i == index.tensor_chunks) FUZZ_CHECK(offset == layout.side_offset());
-    FUZZ_CHECK(index.chunks[i].offset == offset);
-    offset += index.chunks[i].size;
+  size_t next = 0;
+  const auto check_up_to = [&](size_t end) {
+    for (; next < end; ++next) {
+      FUZZ_CHECK(index.chunks[next].offset == offset);
+      offset += index.chunks[next].size;
+    }
+  };
+  for (const File& file : index.files) {
+    for (const archive::Tensor& tensor : file.tensors) {
+      FUZZ_CHECK((tensor.factors.size > 0) ==
+                 (tensor.prediction.formula.predictor == Predictor::kLowRank));
+      FUZZ_CHECK(tensor.factors.size == 0 || tensor.factors.offset == offset);
+      offset += tensor.factors.size;
+      check_up_to(tensor.first_chunk + tensor.chunks);
+    }
   }
+  FUZZ_CHECK(offset == layout.side_offset());
+  check_up_to(index.chunks.size());
   FUZZ_CHECK(offset == layout.index_offset());
 }
 

@@ -36,8 +36,15 @@ uint64_t output_size(const Index& index) {
 }
 
 void repair_stored_hashes(Index& index, Bytes regions) {
-  for (archive::Chunk& chunk : index.chunks) {
-    chunk.stored_hash = xxh3_64(regions.subspan(chunk.offset - archive::kHeaderSlot, chunk.size));
+  const auto hash = [&](uint64_t offset, uint64_t size) {
+    return xxh3_64(regions.subspan(offset - archive::kHeaderSlot, size));
+  };
+  for (archive::Chunk& chunk : index.chunks) chunk.stored_hash = hash(chunk.offset, chunk.size);
+  for (archive::File& file : index.files) {
+    for (archive::Tensor& tensor : file.tensors) {
+      archive::StoredFactors& factors = tensor.factors;
+      if (factors.size > 0) factors.hash = hash(factors.offset, factors.size);
+    }
   }
 }
 

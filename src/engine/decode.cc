@@ -83,7 +83,7 @@ Result<const LowRankPredictor*> Decoder::low_rank_of(const archive::Tensor& tens
   if (count_) count_->archive += factors_.size();
   auto predictor = read_low_rank(factors_, tensor.shape, archive_.memory / kFactorsShare);
   if (!predictor) {
-    return fail(predictor.error().code, "{}: the factors of {}, {} bytes at {}: {}",
+    return fail(predictor.error().code, "{}: {} in the {} bytes at {}: {}",
                 quote(archive_.file.path()), quote(tensor.name), tensor.factors.size,
                 tensor.factors.offset, predictor.error().message);
   }

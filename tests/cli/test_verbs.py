@@ -40,6 +40,22 @@ def test_one_file(run, pair, tmp_path):
     assert (tmp_path / "back.safetensors").read_bytes() == tune.read_bytes()
 
 
+def test_levels(run, pair, tmp_path):
+    for name, words in {"9": ["--level", "9"], "-9": ["-9"], "3": ["--level=3"], "-3": []}.items():
+        assert run("pack", *words, "base", "tune", "-o", f"level{name}").code == 0
+        assert run("unpack", "base", f"level{name}", "-o", "out", "--force").code == 0
+        assert read_tree(tmp_path / "out") == read_tree(tmp_path / "tune")
+    for level in "39":
+        one, other = tmp_path / f"level{level}", tmp_path / f"level-{level}"
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_value_that_looks_like_a_level(run, pair, tmp_path):
+    assert run("pack", "base", "tune", "-o", "-5").code == 0
+    assert run("unpack", "base", "-o", "out", "--", "-5").code == 0
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "tune")
+
+
 def test_without_a_base(run, pair, tmp_path):
     assert run("pack", "--no-base", "tune", "-o", "tune.fd").code == 0
     assert run("unpack", "tune.fd", "-o", "out").code == 0

@@ -146,6 +146,42 @@ TEST_F(ExcessTest, ChunksAreNoLargerThanTheirResult) {
   EXPECT_EQ(error_text(inspect(write_hole(dir_, 0, uint64_t{1} << 20))), "no error");
 }
 
+// An archive of one tensor of F32, the shape of which is given, without its base's bytes: factors
+// of `stored` bytes that are a hole in the file, and chunks that are their prediction.
+std::string write_factors(const TempDir& dir, std::vector<uint64_t> shape, uint64_t stored) {
+  Index index;
+  index.bases.resize(1);
+  index.base_tensors = {{.name = "t", .dtype = DType::kF32, .shape = {0, shape[1]}}};
+  index.bases[0].identity = archive::base_identities(index)[0];
+  index.files = {empty_shard()};
+  index.files[0].tensors = {{.name = "t",
+                             .dtype = DType::kF32,
+                             .shape = std::move(shape),
+                             .prediction = Prediction<uint32_t>::low_rank(0),
+                             .factors = {.size = stored}}};
+  EXPECT_TRUE(archive::complete(index));
+  index.chunks.resize(archive::chunk_count(index));
+  for (archive::Chunk& chunk : index.chunks) chunk.coder = 1;
+  const std::vector<std::byte> encoded = archive::encode_index(index);
+  const archive::Layout layout{.payload_size = stored, .index_size = encoded.size()};
+  const std::string path = dir.write("archive", archive::encode_layout(layout));
+  std::filesystem::resize_file(path, layout.index_offset());
+  std::ofstream(path, std::ios::binary | std::ios::app) << as_text(encoded);
+  return path;
+}
+
+TEST_F(ExcessTest, FactorsOverTheMemoryLimitAreNotRead) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  Options options;
+  options.memory = kLeastMemory;
+  EXPECT_EQ(error_text(verify(write_factors(dir_, {4 * kMiB, 16}, 8 * kMiB), {}, options)),
+            fmt::format("damaged: {}: the {} bytes at 512 are damaged", quote(dir_.path("archive")),
+                        8 * kMiB));
+  EXPECT_EQ(error_text(verify(write_factors(dir_, {4 * kMiB, 16}, 8 * kMiB + 1), {}, options)),
+            "failure: " + unreadable("the factors of 't' are too large for the memory limit; raise "
+                                     "it with --memory"));
+}
+
 TEST_F(ExcessTest, AnIndexOverTheMemoryLimitIsNotRead) {
   Options options;
   options.memory = kLeastMemory;

@@ -30,6 +30,7 @@ std::vector<Lie> index_lies();   // of an index that is well formed
 std::vector<Lie> body_lies();    // of one that is not
 std::vector<Lie> stored_lies();  // of stored bytes
 std::vector<Lie> wavelet_lies();
+std::vector<Lie> low_rank_lies();
 
 std::vector<Lie> all_lies();
 

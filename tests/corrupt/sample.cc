@@ -1,5 +1,6 @@
 #include "corrupt/sample.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
@@ -211,6 +212,18 @@ void Parts::set_stored(size_t chunk, std::string bytes) {
   stored[chunk] = std::move(bytes);
 }
 
+void Parts::set_factors(std::string record) {
+  archive::Tensor& tensor = low_rank_tensor();
+  tensor.prediction = Prediction<uint32_t>::low_rank(1);
+  tensor.factors = {.size = record.size(), .hash = xxh3_64(as_bytes(record))};
+  factors = std::move(record);
+}
+
+archive::Tensor& Parts::low_rank_tensor() {
+  const auto model = std::ranges::find(index.files, "model.safetensors", &File::path);
+  return model->tensors[1];
+}
+
 Parts sample_parts() {
   Parts parts;
   add_base(parts.index);
@@ -244,6 +257,7 @@ std::string body_of(const archive::Index& index) {
 Regions regions_of(const Parts& parts) {
   Regions regions{.payload = {}, .side = {}, .body = body_of(parts.index)};
   for (size_t chunk = 0; chunk < kSampleChunks; ++chunk) {
+    if (chunk == kSameChunk) regions.payload += parts.factors;
     (chunk < kBundleChunk ? regions.payload : regions.side) += parts.stored[chunk];
   }
   return regions;

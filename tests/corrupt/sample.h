@@ -31,9 +31,14 @@ inline constexpr size_t kNotesSize = 600;
 struct Parts {
   archive::Index index;
   std::vector<std::string> stored;  // the stored bytes by chunk
+  std::string factors;              // of "b", where set_factors gave it some
 
   // Changes the stored bytes of a chunk, and size and hash in its record.
   void set_stored(size_t chunk, std::string bytes);
+
+  // Predicts "b", BF16 of shape [2, 8], from its base and the record of these factors.
+  void set_factors(std::string record);
+  [[nodiscard]] archive::Tensor& low_rank_tensor();  // "b"
 };
 
 // The sound archive.

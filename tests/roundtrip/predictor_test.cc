@@ -1,6 +1,7 @@
 // Tensors that are multiples of a base tensor or sums of two: the predictor is found, and every
 // byte comes back.
 
+#include "roundtrip/adapters.h"
 #include "roundtrip/roundtrip.h"
 
 namespace finedelta {
@@ -11,24 +12,6 @@ using testing::ElementsAre;
 constexpr DType kTypes[] = {DType::kF32, DType::kBF16, DType::kF16};
 
 TestTensor as(DType dtype, const TestTensor& f32) { return multiple(1, f32, dtype); }
-
-// The first `count` rows of a matrix.
-TestTensor rows(TestTensor tensor, uint64_t count) {
-  tensor.bytes.resize(tensor.bytes.size() / tensor.shape[0] * count);
-  tensor.shape[0] = count;
-  return tensor;
-}
-
-// With every special number at a few places.
-TestTensor with_specials(TestTensor tensor) {
-  std::vector<float> values = floats_of(tensor);
-  size_t at = 5;
-  for (const uint32_t bits : {0x7FC0'0000u, 0xFF80'0001u, 0x7F80'0000u, 0xFF80'0000u, 0x0000'0001u,
-                              0x8070'0000u, 0u, 0x8000'0000u, 0x7F7F'FFFFu, 0x0080'0000u}) {
-    for (int repeat = 0; repeat < 3; ++repeat, at += 97) values[at] = std::bit_cast<float>(bits);
-  }
-  return of_floats(tensor.name, tensor.dtype, tensor.shape, values);
-}
 
 class RoundtripPredictor : public Roundtrip {
  protected:
@@ -61,8 +44,8 @@ TEST_F(RoundtripPredictor, AMultipleOfItsBase) {
 TEST_F(RoundtripPredictor, AMultipleOfABaseWithOtherRows) {
   for (const DType to : kTypes) {
     const TestTensor scaled = multiple(1.3f, one_, to);
-    const auto grown = roundtrip_one({rows(one_, 180)}, scaled);
-    const auto shrunk = roundtrip_one({one_}, rows(scaled, 180));
+    const auto grown = roundtrip_one({first_rows(one_, 180)}, scaled);
+    const auto shrunk = roundtrip_one({one_}, first_rows(scaled, 180));
     EXPECT_THAT(predictors(grown), ElementsAre("scaled"));
     EXPECT_THAT(predictors(shrunk), ElementsAre("scaled"));
     EXPECT_EQ(grown.tensors[0].match, to == DType::kF32 ? "resized" : "resized+cast");
@@ -94,10 +77,10 @@ TEST_F(RoundtripPredictor, SpecialNumbersAreKept) {
   for (const DType from : kTypes) {
     for (const DType to : kTypes) {
       SCOPED_TRACE(std::string(dtype_name(from)) + " to " + std::string(dtype_name(to)));
-      const TestTensor base = with_specials(as(from, one_));
+      const TestTensor base = with_specials(as(from, one_), 5);
       EXPECT_THAT(predictors(roundtrip_one({base}, multiple(0.7f, base, to))),
                   ElementsAre("scaled"));
-      const TestTensor parent = with_specials(as(from, other_));
+      const TestTensor parent = with_specials(as(from, other_), 5);
       EXPECT_THAT(predictors(roundtrip_one({base, parent}, sum(0.3f, base, 0.7f, parent, to))),
                   ElementsAre("combination"));
     }
@@ -139,8 +122,8 @@ TEST_F(RoundtripPredictor, TwoOfThreeParents) {
 }
 
 TEST_F(RoundtripPredictor, NoSumOfOtherShapes) {
-  const auto summary = roundtrip_one({one_, rows(other_, 190)},
-                                     rows(sum(0.5f, one_, 0.5f, other_, DType::kF32), 190));
+  const auto summary = roundtrip_one({one_, first_rows(other_, 190)},
+                                     first_rows(sum(0.5f, one_, 0.5f, other_, DType::kF32), 190));
   EXPECT_NE(summary.tensors[0].predictor, "combination");
 }
 

@@ -171,6 +171,33 @@ TEST(LowRankFactors, AShortRecordCannotAskForMuchMemory) {
   }
 }
 
+TEST(LowRankFactors, AMemoryLimitIsKept) {
+  const std::vector<std::byte> record = encode_factors(random_factors(30, 20, 4, 1));
+  const std::vector<uint64_t> shape = {30, 4, 5};
+  constexpr uint64_t kNeeded = kBytesOfLowRankValue * 4 * (30 + 20);
+  EXPECT_TRUE(read_low_rank(record, shape, kNeeded).has_value());
+  const auto refused = read_low_rank(record, shape, kNeeded - 1);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailure);
+  EXPECT_EQ(refused.error().message,
+            "low-rank factors: too many for the memory limit; raise it with --memory");
+}
+
+TEST(LowRankFactors, AreOfTheTensorsShape) {
+  const std::vector<std::byte> record = encode_factors(random_factors(30, 20, 4, 1));
+  constexpr uint64_t kEnough = 1 << 20;
+  for (const std::vector<uint64_t>& shape :
+       std::vector<std::vector<uint64_t>>{{30, 20}, {31, 20}, {99, 2, 10}}) {
+    EXPECT_TRUE(read_low_rank(record, shape, kEnough).has_value());
+  }
+  for (const std::vector<uint64_t>& shape :
+       std::vector<std::vector<uint64_t>>{{29, 20}, {30, 19}, {30, 21}, {20, 30}, {600, 1}}) {
+    const auto refused = read_low_rank(record, shape, kEnough);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::kDamaged);
+  }
+}
+
 TEST(LowRankFactors, ThePredictionIsWhatTheSpecificationSays) {
   const Factors factors = example();
   const auto predictor = LowRankPredictor::make(factors);

@@ -92,7 +92,7 @@ Result<Factors> decode_factors(Bytes record, uint64_t most) {
   }
   if (rank * (factors.rows + factors.columns) > most) {
     return fail(ErrorCode::kFailure,
-                "they are too many for the memory limit; raise it with --memory");
+                "low-rank factors: too many for the memory limit; raise it with --memory");
   }
   factors.scale = std::bit_cast<float>(scale);
   for (uint64_t k = 0; k < rank; ++k) factors.shifts.push_back(in.u8());

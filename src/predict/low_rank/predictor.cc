@@ -49,7 +49,7 @@ Result<LowRankPredictor> read_low_rank(Bytes record, std::span<const uint64_t> s
   FINEDELTA_ASSIGN(const Factors factors, decode_factors(record, memory / kBytesOfLowRankValue));
   const MatrixShape matrix = matrix_shape(shape);
   if (factors.columns != matrix.columns || factors.rows > matrix.rows) {
-    return fail(ErrorCode::kDamaged, "they are of a matrix of another shape");
+    return fail(ErrorCode::kDamaged, "low-rank factors: of a matrix of another shape");
   }
   return LowRankPredictor::make(factors);
 }

@@ -167,11 +167,10 @@ class Search {
 
   Point run() {
     const size_t rank = ranks_.back();
-    const double spread = 1 / std::sqrt(static_cast<double>(pair_.rows)) +
-                          1 / std::sqrt(static_cast<double>(pair_.columns));
-    const double step = directions_.values[rank - 1] * spread / 2;
-    Point best =
-        at(static_cast<int>(ranks_.size()) - 1, static_cast<int>(std::round(2 * std::log2(step))));
+    // On the longer side, whose factors are the smaller ones.
+    const double spread = 1 / std::sqrt(static_cast<double>(std::max(pair_.rows, pair_.columns)));
+    const double step = directions_.values[rank - 1] * spread;
+    Point best = start(static_cast<int>(std::round(2 * std::log2(step))));
     for (bool moved = true; moved;) {
       moved = false;
       for (const auto& [rank_move, step_move] : kMoves) {
@@ -195,6 +194,18 @@ class Search {
   }
 
  private:
+  // The step of a direction of noise may be so fine that the factors of strong ones leave their
+  // bounds: then the finest that keeps them.
+  Point start(int step) {
+    constexpr int kMostSteps = 80;  // noise under fit.cc's kWeakest is no direction
+    const int rank = static_cast<int>(ranks_.size()) - 1;
+    Point point = at(rank, step);
+    for (int i = 0; i < kMostSteps && std::isinf(point.residual_bits); ++i) {
+      point = at(rank, ++step);
+    }
+    return point;
+  }
+
   static constexpr std::array<std::array<int, 2>, 4> kMoves = {{{-1, 0}, {0, -1}, {0, 1}, {1, 0}}};
 
   Point at(int rank_index, int step_index) {
