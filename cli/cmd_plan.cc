@@ -15,7 +15,7 @@
 namespace finedelta::cli {
 namespace {
 
-constexpr std::array kOptions{kNoBaseOption, kAllOption,  kThreadsOption,
+constexpr std::array kOptions{kNoBaseOption, kAllOption,  kLevelOption, kThreadsOption,
                               kMemoryOption, kJsonOption, kQuietOption};
 
 Json tensor_json(const PlannedTensor& tensor) {
@@ -68,6 +68,7 @@ Result<Report> run(const Arguments& arguments, Session& session) {
   if (!models.has_value()) return std::unexpected(models.error());
   PlanOptions options;
   options.all = arguments.all;
+  options.level = arguments.level;
   session.begin("planning", in_quotes(models->fine_tune), options);
   const Result<Plan> result = plan(models->bases, models->fine_tune, options);
   if (!result.has_value()) return std::unexpected(result.error());

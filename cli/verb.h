@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "finedelta/options.h"
-#include "finedelta/pack.h"
 #include "finedelta/result.h"
 
 namespace finedelta::cli {

@@ -11,6 +11,11 @@ namespace finedelta {
 inline constexpr uint64_t kDefaultMemory = uint64_t{512} << 20;
 inline constexpr uint64_t kLeastMemory = uint64_t{64} << 20;
 
+// Of pack and plan: how much time to take for a smaller archive.
+inline constexpr int kFastestLevel = 1;
+inline constexpr int kDefaultLevel = 3;
+inline constexpr int kSmallestLevel = 9;
+
 // Shared by all operations. Callbacks and the cancellation must outlive the call, or
 // the ArchiveReader that was opened with them.
 struct Options {

@@ -11,10 +11,6 @@
 
 namespace finedelta {
 
-inline constexpr int kFastestLevel = 1;
-inline constexpr int kDefaultLevel = 3;
-inline constexpr int kSmallestLevel = 9;
-
 struct PackOptions : Options {
   bool all = false;    // keep .git/ and .cache/huggingface/ too
   bool force = false;  // replace an existing archive

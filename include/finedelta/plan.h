@@ -12,7 +12,8 @@
 namespace finedelta {
 
 struct PlanOptions : Options {
-  bool all = false;  // keep .git/ and .cache/huggingface/ too
+  bool all = false;           // keep .git/ and .cache/huggingface/ too
+  int level = kDefaultLevel;  // as of PackOptions
 };
 
 struct PlannedTensor {

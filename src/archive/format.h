@@ -3,18 +3,21 @@
 #ifndef FINEDELTA_ARCHIVE_FORMAT_H_
 #define FINEDELTA_ARCHIVE_FORMAT_H_
 
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/hash.h"
+#include "coder/coder.h"
 #include "numeric/dtype.h"
 #include "predict/prediction.h"
 
 namespace finedelta::archive {
 
-inline constexpr uint8_t kChunkLog2 = 18;  // of a tensor, in units; what pack writes
+inline constexpr uint8_t kChunkLog2 =
+    std::bit_width(kChunkUnits) - 1;  // of a tensor, in units; what pack writes
 inline constexpr uint8_t kLeastChunkLog2 = 12;
 inline constexpr uint8_t kLargestChunkLog2 = 20;
 inline constexpr uint64_t kSideChunk = uint64_t{1} << 20;  // bytes

@@ -14,10 +14,14 @@
 #include "base/bytes.h"
 #include "base/zstd.h"
 #include "coder/wavelet/scratch.h"
+#include "finedelta/options.h"
 #include "finedelta/result.h"
 #include "numeric/dtype.h"
 
 namespace finedelta {
+
+// What pack makes chunks of: so many units. The last one of a tensor may be smaller.
+inline constexpr uint64_t kChunkUnits = uint64_t{1} << 18;
 
 // One chunk of a tensor of type `dtype`: `value.size()` is over 0 and a multiple of the type's
 // unit; `prediction` has the same size, or is empty where there is none (it then counts as zero
@@ -26,13 +30,16 @@ struct ChunkInput {
   DType dtype = DType::kU8;
   Bytes value;
   Bytes prediction;
+  size_t whole_units = 0;  // where it is a sample of a chunk, the units of that; for `analyze` only
 
+  [[nodiscard]] size_t estimated_units() const { return whole_units > 0 ? whole_units : units(); }
   [[nodiscard]] size_t unit() const { return dtype_unit(dtype); }
   [[nodiscard]] size_t units() const { return value.size() / unit(); }
 };
 
 // What a coder may use while it works; one for each thread.
 struct CoderScratch {
+  int level = kDefaultLevel;  // how much time to take: finedelta/options.h
   ZstdEncoder encoder;
   ZstdDecoder decoder;
   std::vector<std::byte> planes;

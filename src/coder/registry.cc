@@ -26,7 +26,7 @@ static_assert(ids_are_places());
 std::span<const Coder> coders() { return kCoders; }
 
 CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch) {
-  CoderChoice best{&kRawCoder, chunk.value.size()};
+  CoderChoice best{&kRawCoder, chunk.estimated_units() * chunk.unit()};
   const auto consider = [&](const Coder& coder) {
     const auto estimate = coder.analyze(chunk, scratch);
     if (estimate && *estimate < best.estimate) best = {&coder, *estimate};
@@ -35,7 +35,10 @@ CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch) {
   if (consider(kIdenticalCoder)) return best;
   // Byte planes are for types that the wavelet coder does not know, and for what repeats itself.
   const bool is_known = consider(kWaveletCoder);
-  if (!is_known || scratch.wavelet.plan.repeats) consider(kPlanesCoder);
+  constexpr int kThorough = 4;  // the first level that tries all
+  if (!is_known || scratch.wavelet.plan.repeats || scratch.level >= kThorough) {
+    consider(kPlanesCoder);
+  }
   return best;
 }
 

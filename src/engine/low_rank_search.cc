@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "kernels/cast.h"
+#include "match/match.h"
 #include "predict/low_rank/detect.h"
 #include "predict/low_rank/find.h"
 
@@ -88,7 +89,8 @@ class Search {
     std::vector<std::byte> record = encode_factors(factors);
     const uint64_t all = with + record.size() + kRecordCost;
     if (all + all / 1024 * kMargin >= without) return std::nullopt;
-    return LowRankAnswer{.record = std::move(record), .predictor = std::move(predictor)};
+    return LowRankAnswer{
+        .record = std::move(record), .predictor = std::move(predictor), .estimated_bytes = with};
   }
 
   const LowRankQuestion& question_;
@@ -99,6 +101,16 @@ class Search {
 };
 
 }  // namespace
+
+LowRankQuestion ask_low_rank(const Shard& shard, const safetensors::Tensor& tensor,
+                             const Shard& base_shard, const safetensors::Tensor& base,
+                             const Formula& formula) {
+  return {.shard = &shard,
+          .tensor = &tensor,
+          .base = base_source(base_shard, base),
+          .base_shape = base.shape,
+          .formula = formula};
+}
 
 bool may_be_low_rank(const Formula& formula, DType base_dtype, const safetensors::Tensor& tensor) {
   const bool is_plain =

@@ -26,7 +26,12 @@ struct LowRankQuestion {
 struct LowRankAnswer {
   std::vector<std::byte> record;
   LowRankPredictor predictor;
+  uint64_t estimated_bytes = 0;  // of the tensor's chunks
 };
+
+[[nodiscard]] LowRankQuestion ask_low_rank(const Shard& shard, const safetensors::Tensor& tensor,
+                                           const Shard& base_shard, const safetensors::Tensor& base,
+                                           const Formula& formula);
 
 // Whether a tensor of this prediction may have a low-rank one instead.
 [[nodiscard]] bool may_be_low_rank(const Formula& formula, DType base_dtype,

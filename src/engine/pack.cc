@@ -61,10 +61,7 @@ Result<PackReport> pack(const std::vector<std::string>& bases, const std::string
                         const std::string& archive, const PackOptions& options) {
   return guarded([&]() -> Result<PackReport> {
     FINEDELTA_CHECK(check_options(options));
-    if (options.level < kFastestLevel || options.level > kSmallestLevel) {
-      return fail(ErrorCode::kUsage, "level {} is not one of {} to {}", options.level,
-                  kFastestLevel, kSmallestLevel);
-    }
+    FINEDELTA_CHECK(check_level(options.level));
     FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
     FINEDELTA_CHECK(check_apart(inputs, archive));
     FINEDELTA_ASSIGN(const InputStamps stamps, InputStamps::take(inputs));

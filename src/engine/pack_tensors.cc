@@ -59,6 +59,7 @@ class TensorPacker {
         plan_.index.chunks.capacity() * 2 * sizeof(archive::Chunk) + runs_.size() * sizeof(Run);
     const unsigned count = affordable_workers(options_, worker_bytes(), index_bytes);
     workers_.resize(count);
+    for (Worker& worker : workers_) worker.scratch.level = options_.level;
     for (size_t begin = 0; begin < runs_.size();) {
       const size_t end = group_end(begin);
       FINEDELTA_CHECK(find_factors(begin, end));
@@ -107,11 +108,8 @@ class TensorPacker {
   Status find_factors(Run& run, Sampler& sampler) const {
     const TensorRef& ref = plan_.base_refs[run.tensor->prediction.bases()[0]];
     const safetensors::Tensor& base = inputs_.tensor(ref);
-    const LowRankQuestion question{.shard = run.shard,
-                                   .tensor = run.source,
-                                   .base = base_source(inputs_.shard(ref), base),
-                                   .base_shape = base.shape,
-                                   .formula = run.tensor->prediction.formula};
+    const auto question = ask_low_rank(*run.shard, *run.source, inputs_.shard(ref), base,
+                                       run.tensor->prediction.formula);
     FINEDELTA_ASSIGN(run.low_rank, find_low_rank(question, options_.level, sampler));
     if (run.low_rank) run.tensor->prediction.formula = {.predictor = Predictor::kLowRank};
     return {};

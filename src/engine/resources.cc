@@ -37,6 +37,12 @@ Status check_options(const Options& options) {
   return apply_forced_target();
 }
 
+Status check_level(int level) {
+  if (level >= kFastestLevel && level <= kSmallestLevel) return {};
+  return fail(ErrorCode::kUsage, "level {} is not one of {} to {}", level, kFastestLevel,
+              kSmallestLevel);
+}
+
 unsigned affordable_workers(const Options& options, uint64_t worker_bytes, uint64_t reserved) {
   const uint64_t taken = resident_bytes() + reserved + kSlack;
   const uint64_t free = options.memory > taken ? options.memory - taken : 0;

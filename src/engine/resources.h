@@ -14,6 +14,9 @@ namespace finedelta {
 // The first step of every operation: checks the options and the forced CPU target. kUsage.
 Status check_options(const Options& options);
 
+// kUsage for a level that there is not.
+Status check_level(int level);
+
 // How much JSON the shard headers of all checkpoints of an operation may have: once parsed they
 // take several times as much memory.
 class HeaderBudget {

@@ -1,6 +1,9 @@
 #include "kernels/large_differences.h"
 
+#include <bit>
+
 #include "kernels/large_differences_scalar.h"
+#include "kernels/symbols.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/large_differences.cc"
@@ -16,7 +19,6 @@ namespace {
 // Sixteen at a time: where each one's bits begin is a sum of the widths before it.
 
 constexpr size_t kLanes = 16;
-constexpr size_t kWidest = 30;
 
 // In each lane the sum of that lane and all before it.
 HWY_INLINE __m512i running_sum(__m512i x) {
@@ -27,12 +29,53 @@ HWY_INLINE __m512i running_sum(__m512i x) {
   return _mm512_add_epi32(x, _mm512_alignr_epi32(x, zero, 8));
 }
 
+// For each lane at least as many bits as a unit of type T has, from bit `places` (below 512) behind
+// `bits` on. Reads 64 bytes.
+#if HWY_TARGET <= HWY_AVX3_DL
+
+template <typename T>
+HWY_INLINE __m512i bits_at(const std::byte* bits, __m512i places) {
+  const __m512i bytes = _mm512_loadu_si512(bits);
+  const __m512i byte = _mm512_srli_epi32(places, 3);
+  const __m512i shift = _mm512_and_si512(places, _mm512_set1_epi32(7));
+  // Each lane's bytes from that one on.
+  const auto from = [&](__m512i firsts, __m128i repeat, __m512i steps) {
+    const __m512i first = _mm512_shuffle_epi8(firsts, _mm512_broadcast_i32x4(repeat));
+    return _mm512_permutexvar_epi8(_mm512_add_epi8(first, steps), bytes);
+  };
+  if constexpr (sizeof(T) < 4) {
+    const __m128i repeat = _mm_setr_epi32(0, 0x0404'0404, 0x0808'0808, 0x0C0C'0C0C);
+    return _mm512_srlv_epi32(from(byte, repeat, _mm512_set1_epi32(0x0302'0100)), shift);
+  } else {
+    const __m128i repeat = _mm_setr_epi32(0, 0, 0x0808'0808, 0x0808'0808);
+    const __m512i steps = _mm512_set1_epi64(0x0706'0504'0302'0100);
+    const auto half = [&](__m256i first, __m256i shifts) {
+      const __m512i words = from(_mm512_cvtepu32_epi64(first), repeat, steps);
+      return _mm512_cvtepi64_epi32(_mm512_srlv_epi64(words, _mm512_cvtepu32_epi64(shifts)));
+    };
+    return _mm512_inserti64x4(
+        _mm512_castsi256_si512(half(_mm512_castsi512_si256(byte), _mm512_castsi512_si256(shift))),
+        half(_mm512_extracti64x4_epi64(byte, 1), _mm512_extracti64x4_epi64(shift, 1)), 1);
+  }
+}
+
+#else
+
 // For each of 8 lanes 32 bits from bit `place` (32-bit numbers) behind `bits` on.
 HWY_INLINE __m256i gather_bits(const std::byte* bits, __m256i place) {
   const __m512i words = _mm512_i32gather_epi64(_mm256_srli_epi32(place, 3), bits, 1);
   const __m512i shift = _mm512_cvtepu32_epi64(_mm256_and_si256(place, _mm256_set1_epi32(7)));
   return _mm512_cvtepi64_epi32(_mm512_srlv_epi64(words, shift));
 }
+
+template <typename T>
+HWY_INLINE __m512i bits_at(const std::byte* bits, __m512i places) {
+  return _mm512_inserti64x4(
+      _mm512_castsi256_si512(gather_bits(bits, _mm512_castsi512_si256(places))),
+      gather_bits(bits, _mm512_extracti64x4_epi64(places, 1)), 1);
+}
+
+#endif
 
 template <typename T>
 HWY_INLINE void store_lanes(__m512i differences, std::byte* to) {
@@ -50,7 +93,7 @@ size_t read(const uint8_t* symbols, size_t count, const std::byte* bits, size_t 
             std::byte* differences) {
   const __m512i one = _mm512_set1_epi32(1);
   size_t i = 0;
-  for (; i + kLanes <= count && at + kLanes * kWidest <= end; i += kLanes) {
+  for (; i + kLanes <= count && at + 512 <= end; i += kLanes) {
     const __m512i number = _mm512_sub_epi32(
         _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(symbols + i))),
         _mm512_set1_epi32(kLargeDifference));
@@ -60,9 +103,7 @@ size_t read(const uint8_t* symbols, size_t count, const std::byte* bits, size_t 
     const __m512i places =
         _mm512_add_epi32(_mm512_sub_epi32(ends, own), _mm512_set1_epi32(static_cast<int>(at % 8)));
     const std::byte* const from = bits + at / 8;
-    const __m512i low = _mm512_inserti64x4(
-        _mm512_castsi256_si512(gather_bits(from, _mm512_castsi512_si256(places))),
-        gather_bits(from, _mm512_extracti64x4_epi64(places, 1)), 1);
+    const __m512i low = bits_at<T>(from, places);
     const __m512i leading =
         _mm512_add_epi32(_mm512_set1_epi32(2), _mm512_and_si512(_mm512_srli_epi32(number, 1), one));
     const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, own), one);
@@ -86,6 +127,147 @@ size_t read(const uint8_t* symbols, size_t count, const std::byte* bits, size_t 
 
 #endif
 
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+
+// The differences whose symbols are large, one after another behind `large`; how many.
+template <typename T>
+size_t select_large(const std::byte* differences, size_t count, const uint8_t* symbols,
+                    std::byte* large) {
+  constexpr size_t kUnits = 64 / sizeof(T);
+  std::byte* next = large;
+  for (size_t i = 0; i < count; i += 64) {
+    const uint64_t valid = count - i >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - i)) - 1;
+    uint64_t mask = valid & _mm512_cmpge_epu8_mask(_mm512_loadu_si512(symbols + i),
+                                                   _mm512_set1_epi8(kLargeDifference));
+    for (size_t j = i; mask != 0; j += kUnits) {
+      const __m512i loaded = _mm512_loadu_si512(differences + j * sizeof(T));
+      if constexpr (sizeof(T) == 4) {
+        const auto wanted = static_cast<__mmask16>(mask);
+        _mm512_storeu_si512(next, _mm512_maskz_compress_epi32(wanted, loaded));
+        next += sizeof(T) * static_cast<size_t>(std::popcount(mask & 0xFFFF));
+        mask >>= 16;
+      } else if constexpr (sizeof(T) == 2) {
+        const auto wanted = static_cast<__mmask32>(mask);
+        _mm512_storeu_si512(next, _mm512_maskz_compress_epi16(wanted, loaded));
+        next += sizeof(T) * static_cast<size_t>(std::popcount(mask & 0xFFFF'FFFF));
+        mask >>= 32;
+      } else {
+        _mm512_storeu_si512(next, _mm512_maskz_compress_epi8(mask, loaded));
+        next += std::popcount(mask);
+        mask = 0;
+      }
+    }
+  }
+  return static_cast<size_t>(next - large) / sizeof(T);
+}
+
+// In the order of units, `names` instead of large symbols.
+void place_names(const uint8_t* names, size_t count, uint8_t* symbols) {
+  for (size_t i = 0; i < count; i += 64) {
+    const uint64_t valid = count - i >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - i)) - 1;
+    const __m512i loaded = _mm512_loadu_si512(symbols + i);
+    const uint64_t mask =
+        valid & _mm512_cmpge_epu8_mask(loaded, _mm512_set1_epi8(kLargeDifference));
+    _mm512_storeu_si512(symbols + i,
+                        _mm512_mask_expand_epi8(loaded, mask, _mm512_loadu_si512(names)));
+    names += std::popcount(mask);
+  }
+}
+
+template <typename T>
+HWY_INLINE __m512i load_lanes(const std::byte* from) {
+  if constexpr (sizeof(T) == 4) return _mm512_loadu_si512(from);
+  if constexpr (sizeof(T) == 2) {
+    return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+
+// The lowest `own` bits of each lane; the others are 0, and `own` is under 15 unless T has 4 bytes.
+template <typename T>
+HWY_INLINE void put_lanes(__m512i low, __m512i own, BitSink& bits) {
+  const auto low_half = [](__m512i x) { return _mm512_srli_epi64(_mm512_slli_epi64(x, 32), 32); };
+  const auto high_half = [](__m512i x) { return _mm512_srli_epi64(x, 32); };
+  __m512i put = _mm512_or_si512(low_half(low), _mm512_sllv_epi64(high_half(low), low_half(own)));
+  __m512i width = _mm512_add_epi64(low_half(own), high_half(own));
+  if constexpr (sizeof(T) < 4) {
+    put = _mm512_or_si512(put, _mm512_sllv_epi64(_mm512_bsrli_epi128(put, 8), width));
+    width = _mm512_add_epi64(width, _mm512_bsrli_epi128(width, 8));
+  }
+  alignas(64) uint64_t values[8];
+  alignas(64) uint64_t widths[8];
+  _mm512_store_si512(values, put);
+  _mm512_store_si512(widths, width);
+  for (size_t i = 0; i < 8; i += sizeof(T) < 4 ? 2 : 1) {
+    const auto all = static_cast<unsigned>(widths[i]);
+    if constexpr (sizeof(T) < 4) {
+      bits.put(values[i], all);
+    } else {
+      const unsigned first = std::min(all, 32u);
+      bits.put(values[i] & ((uint64_t{1} << first) - 1), first);
+      bits.put(values[i] >> first, all - first);
+    }
+  }
+}
+
+// So many units at a time.
+constexpr size_t kNamed = 1024;
+
+template <typename T>
+void name_block(const std::byte* differences, size_t count, uint8_t* symbols, BitSink& bits) {
+  std::byte large[kNamed * sizeof(T) + 64];
+  uint8_t names[kNamed + kSymbolSlack];
+  const size_t many = select_large<T>(differences, count, symbols, large);
+  const __m512i one = _mm512_set1_epi32(1);
+  for (size_t i = 0; i < many; i += kLanes) {
+    const auto valid = static_cast<__mmask16>(many - i >= kLanes ? 0xFFFF : (1u << (many - i)) - 1);
+    const __m512i difference = load_lanes<T>(large + i * sizeof(T));
+    const __m512i absolute = _mm512_abs_epi32(difference);
+    // Bits behind the first two: a float's exponent tells how many there are.
+    const __m512 rounded_down =
+        _mm512_cvt_roundepu32_ps(absolute, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+    const __m512i own = _mm512_maskz_sub_epi32(
+        valid, _mm512_srli_epi32(_mm512_castps_si512(rounded_down), 23), _mm512_set1_epi32(128));
+    const __m512i half = _mm512_and_si512(_mm512_srlv_epi32(absolute, own), one);
+    const __m512i number = _mm512_add_epi32(
+        _mm512_slli_epi32(own, 2),
+        _mm512_add_epi32(_mm512_add_epi32(half, half), _mm512_srli_epi32(difference, 31)));
+    const __m512i name = _mm512_add_epi32(
+        number, _mm512_set1_epi32(kLargeDifference - 4 * (int{kLeastLargeLog2} - 1)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(names + i), _mm512_cvtepi32_epi8(name));
+    const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, own), one);
+    put_lanes<T>(_mm512_and_si512(absolute, mask), own, bits);
+  }
+  place_names(names, count, symbols);
+}
+
+template <typename T>
+void name(const std::byte* differences, size_t count, uint8_t* symbols, BitSink& bits) {
+  BitSink sink = bits;
+  for (size_t i = 0; i < count; i += kNamed) {
+    name_block<T>(differences + i * sizeof(T), std::min(kNamed, count - i), symbols + i, sink);
+  }
+  bits = sink;
+}
+
+#else
+
+template <typename T>
+void name(const std::byte* differences, size_t count, uint8_t* symbols, BitSink& bits) {
+  BitSink sink = bits;
+  scalar::name_large_differences<T>(differences, count, symbols, sink);
+  bits = sink;
+}
+
+#endif
+
+void name_any(unsigned unit, const std::byte* differences, size_t count, uint8_t* symbols,
+              BitSink& bits) {
+  if (unit == 1) return name<uint8_t>(differences, count, symbols, bits);
+  if (unit == 2) return name<uint16_t>(differences, count, symbols, bits);
+  name<uint32_t>(differences, count, symbols, bits);
+}
+
 size_t read_any(unsigned unit, const uint8_t* symbols, size_t count, const std::byte* bits,
                 size_t at, size_t end, std::byte* differences) {
   if (unit == 1) return read<uint8_t>(symbols, count, bits, at, end, differences);
@@ -100,7 +282,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace finedelta {
 
+HWY_EXPORT(name_any);
 HWY_EXPORT(read_any);
+
+void name_large_differences(unsigned unit, const std::byte* differences, size_t count,
+                            uint8_t* symbols, BitSink& bits) {
+  HWY_DYNAMIC_DISPATCH(name_any)(unit, differences, count, symbols, bits);
+}
 
 size_t read_large_differences(unsigned unit, const uint8_t* symbols, size_t count,
                               const std::byte* bits, size_t at, size_t end,

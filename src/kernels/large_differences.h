@@ -8,9 +8,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/bit_stream.h"
+
 namespace finedelta {
 
 inline constexpr unsigned kLeastLargeLog2 = 4;
+
+// Of `count` differences (two's complement, `unit` bytes each: 1, 2 or 4) and their symbols: gives
+// those that are kLargeDifference the symbol that they have here, and puts their bits in `bits`,
+// which takes at most 8 * unit - 2 of each. kSymbolSlack behind the symbols may be touched, and
+// read as many units behind the differences.
+void name_large_differences(unsigned unit, const std::byte* differences, size_t count,
+                            uint8_t* symbols, BitSink& bits);
 
 // Fills `differences` (two's complement, `unit` bytes each: 1, 2 or 4) from `count` symbols, all of
 // large differences of that width, and from the bits of `bits` from bit `at` on, lowest of a byte

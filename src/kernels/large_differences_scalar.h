@@ -3,12 +3,28 @@
 #define FINEDELTA_KERNELS_LARGE_DIFFERENCES_SCALAR_H_
 
 #include <algorithm>
+#include <bit>
+#include <type_traits>
 
 #include "base/bytes.h"
 #include "kernels/large_differences.h"
 #include "kernels/residual.h"
 
 namespace finedelta::scalar {
+
+template <typename T>
+void name_large_differences(const std::byte* differences, size_t count, uint8_t* symbols,
+                            BitSink& bits) {
+  for (size_t i = 0; i < count; ++i) {
+    if (symbols[i] < kLargeDifference) continue;
+    const int64_t difference = load<std::make_signed_t<T>>(differences + i * sizeof(T));
+    const auto absolute = static_cast<uint32_t>(difference < 0 ? -difference : difference);
+    const auto own = static_cast<unsigned>(std::bit_width(absolute)) - 2;
+    symbols[i] = static_cast<uint8_t>(kLargeDifference + 4 * (own + 1 - kLeastLargeLog2) +
+                                      2 * (absolute >> own & 1) + (difference < 0 ? 1 : 0));
+    bits.put(absolute & ((uint64_t{1} << own) - 1), own);
+  }
+}
 
 // Symbols from `begin` on.
 template <typename T>

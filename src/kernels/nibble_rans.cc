@@ -1,5 +1,7 @@
 #include "kernels/nibble_rans.h"
 
+#include <type_traits>
+
 #include "kernels/nibble_rans_scalar.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -73,6 +75,10 @@ constexpr std::array<std::array<uint32_t, 8>, 256> make_word_places() {
 }
 alignas(64) constexpr std::array<std::array<uint32_t, 8>, 256> kWordPlaces = make_word_places();
 
+// A number as a type.
+template <size_t kValue>
+constexpr std::integral_constant<size_t, kValue> constant{};
+
 }  // namespace
 }  // namespace finedelta
 
@@ -86,117 +92,202 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-#if HWY_TARGET <= HWY_AVX3
-using D32 = hn::FixedTag<uint32_t, 16>;
-#else
-using D32 = hn::FixedTag<uint32_t, 8>;
-#endif
-using V32 = hn::Vec<D32>;
-constexpr size_t kVector = HWY_TARGET <= HWY_AVX3 ? 16 : 8;
-constexpr size_t kWord = 16;  // nibbles
+template <size_t kLanes>
+using D = hn::FixedTag<uint32_t, kLanes>;
+template <size_t kLanes>
+using V = hn::Vec<D<kLanes>>;
+template <size_t kLanes>
+using M = hn::Mask<D<kLanes>>;
+
+// The widest vector.
+constexpr size_t kWidest = HWY_TARGET <= HWY_AVX3 ? 16 : 8;
+
+// So many vectors of nibbles are packed at once, whichever states they come from.
+constexpr size_t kSteps = 4;
+
+// Which lanes take a word: their state became too low.
+template <size_t kLanes>
+HWY_INLINE M<kLanes> is_low(V<kLanes> states) {
+  const D<kLanes> d;
+  return hn::Eq(hn::ShiftRight<16>(states), hn::Zero(d));
+}
 
 // The lanes of `wanted` take the next words, in order.
-template <class M>
-HWY_INLINE V32 take_words(M wanted, V32 states, const uint16_t*& next) {
-  const D32 d;
-  const hn::Rebind<uint16_t, D32> d16;
-  const V32 words = hn::PromoteTo(d, hn::LoadU(d16, next));
-  next += hn::CountTrue(d, wanted);
+template <size_t kLanes>
+HWY_INLINE V<kLanes> take_words(M<kLanes> wanted, V<kLanes> states, const uint16_t*& next) {
+  const D<kLanes> d;
+  const hn::Rebind<uint16_t, D<kLanes>> d16;
+  const V<kLanes> words = hn::PromoteTo(d, hn::LoadU(d16, next));
 #if HWY_TARGET <= HWY_AVX3
-  const V32 placed{_mm512_maskz_expand_epi32(wanted.raw, words.raw)};
+  next += std::popcount(static_cast<unsigned>(wanted.raw));
+  if constexpr (kLanes == 16) {
+    const __m512i placed = _mm512_maskz_expand_epi32(wanted.raw, words.raw);
+    return V<kLanes>{
+        _mm512_mask_or_epi32(states.raw, wanted.raw, _mm512_slli_epi32(states.raw, 16), placed)};
+  } else {
+    const __m256i placed = _mm256_maskz_expand_epi32(wanted.raw, words.raw);
+    return V<kLanes>{
+        _mm256_mask_or_epi32(states.raw, wanted.raw, _mm256_slli_epi32(states.raw, 16), placed)};
+  }
 #else
-  uint8_t mask[8];
-  hn::StoreMaskBits(d, wanted, mask);
-  const V32 placed =
-      hn::TableLookupLanes(words, hn::SetTableIndices(d, kWordPlaces[mask[0]].data()));
-#endif
+  const auto mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(wanted.raw)));
+  next += std::popcount(mask);
+  const V<kLanes> placed =
+      hn::TableLookupLanes(words, hn::SetTableIndices(d, kWordPlaces[mask].data()));
   return hn::IfThenElse(wanted, hn::Or(hn::ShiftLeft<16>(states), placed), states);
+#endif
 }
 
+template <size_t kLanes>
 struct Lookup {
   explicit HWY_INLINE Lookup(const ClassTable& table)
-      : frequency(hn::Load(D32(), table.frequency.data())),
-        start(hn::Load(D32(), table.start.data())),
-        reciprocal(hn::Load(D32(), table.reciprocal.data())) {
+      : frequency(hn::Load(D<kLanes>(), table.frequency.data())),
+        start(hn::Load(D<kLanes>(), table.start.data())),
+        reciprocal(hn::Load(D<kLanes>(), table.reciprocal.data())) {
     alignas(64) constexpr uint32_t kFirst[16] = {0, 1, 5, 11, 15};
-    first = hn::Load(D32(), kFirst);
-    order =
-        hn::BitCast(D32(), hn::LoadDup128(hn::Repartition<uint8_t, D32>(), kNibbleOrder.data()));
-    for (unsigned k = 0; k < 4; ++k) bound[k] = hn::Set(D32(), table.start[k + 1] - 1);
+    first = hn::Load(D<kLanes>(), kFirst);
+    for (unsigned k = 0; k < 4; ++k) bound[k] = hn::Set(D<kLanes>(), table.start[k + 1] - 1);
   }
-  V32 frequency, start, reciprocal, first, order;
-  V32 bound[4];
+  V<kLanes> frequency, start, reciprocal, first;
+  V<kLanes> bound[4];
 };
 
-// One nibble of each lane, of which only the `active` ones move on. kNibbleOrder begins with 0, so
-// the three upper bytes of a lane stay 0.
-HWY_INLINE V32 decode_vector(const Lookup& lookup, hn::Mask<D32> active, V32& states,
-                             const uint16_t*& next) {
-  const D32 d;
-  const hn::RebindToSigned<D32> di;
-  const V32 slot = hn::And(states, hn::Set(d, (1u << kNibbleSlotBits) - 1));
-  V32 k = hn::Zero(d);
-  for (const V32& bound : lookup.bound) {
-    const auto above = hn::Gt(hn::BitCast(di, slot), hn::BitCast(di, bound));
-    k = hn::Sub(k, hn::BitCast(d, hn::VecFromMask(di, above)));
-  }
+// A place in kNibbleOrder for each lane, and the states without it.
+template <size_t kLanes>
+struct Step {
+  V<kLanes> ordinals, states;
+};
+
+template <size_t kLanes>
+HWY_INLINE Step<kLanes> step(const Lookup<kLanes>& lookup, V<kLanes> states) {
+  const D<kLanes> d;
+  const V<kLanes> slot = hn::And(states, hn::Set(d, (1u << kNibbleSlotBits) - 1));
+  // Sign bits, added as a tree: what a state needs before its next nibble is the limit of speed.
+  const auto above = [&](unsigned k) { return hn::ShiftRight<31>(hn::Sub(lookup.bound[k], slot)); };
+  const V<kLanes> k = hn::Add(hn::Add(above(0), above(1)), hn::Add(above(2), above(3)));
   const auto places = hn::IndicesFromVec(d, k);
-  const V32 frequency = hn::TableLookupLanes(lookup.frequency, places);
-  const V32 within = hn::Sub(slot, hn::TableLookupLanes(lookup.start, places));
-  const V32 place = hn::ShiftRight<kQuotientShift>(
+  const V<kLanes> frequency = hn::TableLookupLanes(lookup.frequency, places);
+  const V<kLanes> within = hn::Sub(slot, hn::TableLookupLanes(lookup.start, places));
+  const V<kLanes> place = hn::ShiftRight<kQuotientShift>(
       hn::Mul(within, hn::TableLookupLanes(lookup.reciprocal, places)));
-  const V32 quotient = hn::Sub(hn::ShiftRight<kNibbleSlotBits>(states), place);
-  const V32 moved = hn::Add(hn::Mul(frequency, quotient), within);
-  const V32 ordinal = hn::Add(hn::TableLookupLanes(lookup.first, places), place);
-  const hn::Repartition<uint8_t, D32> d8;
-  const V32 nibble =
-      hn::BitCast(d, hn::TableLookupBytes(hn::BitCast(d8, lookup.order), hn::BitCast(d8, ordinal)));
-  const auto low = hn::Eq(hn::ShiftRight<16>(moved), hn::Zero(d));
-  states = hn::IfThenElse(active, take_words(hn::And(low, active), moved, next), states);
-  return hn::IfThenElseZero(active, nibble);
+  const V<kLanes> quotient = hn::Sub(hn::ShiftRight<kNibbleSlotBits>(states), place);
+  return {.ordinals = hn::Add(hn::TableLookupLanes(lookup.first, places), place),
+          .states = hn::Add(hn::Mul(frequency, quotient), within)};
 }
 
-// Sixteen nibbles, a byte each, as one word.
-HWY_INLINE uint64_t pack_nibbles(const uint8_t* nibbles) {
-  const hn::FixedTag<uint16_t, 8> d16;
-  const hn::FixedTag<uint8_t, 8> d8;
-  const auto pairs = hn::BitCast(d16, hn::LoadU(hn::FixedTag<uint8_t, 16>(), nibbles));
-  const auto bytes = hn::TruncateTo(d8, hn::Or(pairs, hn::ShiftRight<4>(pairs)));
-  return hn::GetLane(hn::BitCast(hn::FixedTag<uint64_t, 1>(), bytes));
+// One nibble of each lane.
+template <size_t kLanes>
+HWY_INLINE V<kLanes> decode_vector(const Lookup<kLanes>& lookup, V<kLanes>& states,
+                                   const uint16_t*& next) {
+  const Step<kLanes> moved = step(lookup, states);
+  states = take_words<kLanes>(is_low<kLanes>(moved.states), moved.states, next);
+  return moved.ordinals;
 }
 
-// The next `active` nibbles, at most kWord of them, from the states behind `states`.
-HWY_INLINE uint64_t decode_word(const Lookup& lookup, size_t active, uint32_t* states,
-                                const uint16_t*& next) {
-  const D32 d;
-  const hn::RebindToSigned<D32> di;
-  const hn::Rebind<uint8_t, D32> d8;
-  uint8_t nibbles[kWord];
-  for (size_t v = 0; v < kWord; v += kVector) {
-    V32 vector = hn::LoadU(d, states + v);
-    const auto lanes = hn::FirstN(d, active > v ? active - v : 0);
-    const auto decoded = hn::BitCast(di, decode_vector(lookup, lanes, vector, next));
-    hn::StoreU(hn::DemoteTo(d8, decoded), d8, nibbles + v);
-    hn::StoreU(vector, d, states + v);
+// Only of the first `active` lanes; the others are nibble 0.
+template <size_t kLanes>
+HWY_INLINE V<kLanes> decode_some(const Lookup<kLanes>& lookup, size_t active, V<kLanes>& states,
+                                 const uint16_t*& next) {
+  const M<kLanes> lanes = hn::FirstN(D<kLanes>(), active);
+  const Step<kLanes> moved = step(lookup, states);
+  const M<kLanes> low = hn::And(is_low<kLanes>(moved.states), lanes);
+  states = hn::IfThenElse(lanes, take_words<kLanes>(low, moved.states, next), states);
+  return hn::IfThenElseZero(lanes, moved.ordinals);
+}
+
+// Stores the nibbles of kSteps vectors.
+HWY_INLINE void store_nibbles(const V<8> (&ordinals)[kSteps], std::byte* bits) {
+  const auto raw = [&](size_t i) { return ordinals[i].raw; };
+  const __m256i mixed =
+      _mm256_packus_epi16(_mm256_packus_epi32(raw(0), raw(1)), _mm256_packus_epi32(raw(2), raw(3)));
+  const __m256i ordered =
+      _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  const __m128i order = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kNibbleOrder.data()));
+  const __m256i nibbles = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(order), ordered);
+  const __m256i pairs = _mm256_maddubs_epi16(nibbles, _mm256_set1_epi16(0x1001));
+  const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi16(pairs, pairs), 8);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(bits), _mm256_castsi256_si128(halves));
+}
+
+#if HWY_TARGET <= HWY_AVX3
+HWY_INLINE void store_nibbles(const V<16> (&ordinals)[kSteps], std::byte* bits) {
+  const auto raw = [&](size_t i) { return ordinals[i].raw; };
+  const __m512i mixed =
+      _mm512_packus_epi16(_mm512_packus_epi32(raw(0), raw(1)), _mm512_packus_epi32(raw(2), raw(3)));
+  const __m512i ordered = _mm512_permutexvar_epi32(
+      _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), mixed);
+  const __m128i order = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kNibbleOrder.data()));
+  const __m512i nibbles = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(order), ordered);
+  const __m512i pairs = _mm512_maddubs_epi16(nibbles, _mm512_set1_epi16(0x1001));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(bits), _mm512_cvtepi16_epi8(pairs));
+}
+#endif
+
+// What is left at the end of a node or of all words: a vector at a time, so that no more than a
+// vector's words are taken from behind `limit`. `i` nibbles are done, whole vectors.
+template <size_t kLanes>
+const uint16_t* decode_rest(const Lookup<kLanes>& lookup, RansStates& rans, size_t i, size_t count,
+                            const uint16_t* next, const uint16_t* limit, std::byte* bits) {
+  const D<kLanes> d;
+  constexpr size_t kRound = kSteps * kLanes;
+  for (; i < count && next <= limit; i += kRound) {
+    V<kLanes> ordinals[kSteps] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+    const size_t round = std::min(count - i, kRound);
+    for (size_t v = 0; v * kLanes < round && next <= limit; ++v) {
+      uint32_t* const states = rans.state.data() + ((i + v * kLanes) & (rans.lanes - 1));
+      V<kLanes> vector = hn::LoadU(d, states);
+      ordinals[v] = decode_some(lookup, round - v * kLanes, vector, next);
+      hn::StoreU(vector, d, states);
+    }
+    std::byte packed[kRound / 2];
+    store_nibbles(ordinals, packed);
+    // Whole words only, as the bits have room for.
+    for (size_t at = 0; at < round; at += 16) {
+      store(bits + (i + at) / 2, load<uint64_t>(packed + at / 2));
+    }
   }
-  return pack_nibbles(nibbles);
+  return next;
+}
+
+// With the states of kVectors vectors, which are all there are unless they are kSteps, kept in
+// registers.
+template <size_t kLanes, size_t kVectors>
+const uint16_t* decode_lanes(RansStates& rans, unsigned skew, size_t count, const uint16_t* next,
+                             const uint16_t* limit, std::byte* bits) {
+  const D<kLanes> d;
+  constexpr ptrdiff_t kRound = kSteps * kLanes;
+  const Lookup<kLanes> lookup(kClassTables[skew]);
+  const bool all = rans.lanes == kVectors * kLanes;
+  uint32_t* states = rans.state.data();
+  V<kLanes> state[kVectors];
+  for (size_t v = 0; v < kVectors; ++v) state[v] = hn::LoadU(d, states + v * kLanes);
+  size_t i = 0;
+  while (i + kRound <= count && limit - next >= kRound) {
+    V<kLanes> ordinals[kSteps];
+    HWY_UNROLL(4) for (size_t v = 0; v < kSteps; ++v) {
+      ordinals[v] = decode_vector(lookup, state[v % kVectors], next);
+    }
+    store_nibbles(ordinals, bits + i / 2);
+    i += kRound;
+    if (all) continue;
+    for (size_t v = 0; v < kVectors; ++v) hn::StoreU(state[v], d, states + v * kLanes);
+    states = rans.state.data() + (i & (rans.lanes - 1));
+    for (size_t v = 0; v < kVectors; ++v) state[v] = hn::LoadU(d, states + v * kLanes);
+  }
+  for (size_t v = 0; v < kVectors; ++v) hn::StoreU(state[v], d, states + v * kLanes);
+  return decode_rest(lookup, rans, i, count, next, limit, bits);
 }
 
 const uint16_t* decode(RansStates& rans, unsigned skew, size_t count, const uint16_t* next,
                        const uint16_t* limit, std::byte* bits) {
-  if (rans.lanes < kWord) {
-    return scalar::decode_nibbles(rans, skew, 0, count, next, limit, bits);
-  }
-  const Lookup lookup(kClassTables[skew]);
-  const size_t mask = rans.lanes - 1;
-  size_t i = 0;
-  for (; i + kWord <= count && next <= limit; i += kWord) {
-    store(bits + i / 2, decode_word(lookup, kWord, rans.state.data() + (i & mask), next));
-  }
-  if (i < count && next <= limit) {
-    store(bits + i / 2, decode_word(lookup, count - i, rans.state.data() + (i & mask), next));
-  }
-  return next;
+  const auto by = [&](auto lanes, auto vectors) {
+    return decode_lanes<lanes(), vectors()>(rans, skew, count, next, limit, bits);
+  };
+  if (rans.lanes < 8) return scalar::decode_nibbles(rans, skew, 0, count, next, limit, bits);
+  if (rans.lanes == 8) return by(constant<8>, constant<1>);
+  if (rans.lanes == kWidest) return by(constant<kWidest>, constant<1>);
+  if (rans.lanes == 2 * kWidest) return by(constant<kWidest>, constant<2>);
+  return by(constant<kWidest>, constant<kSteps>);
 }
 
 #else

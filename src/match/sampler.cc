@@ -108,10 +108,12 @@ void Sampler::predict_sample(const Formula& formula, std::span<const FloatSample
 
 uint64_t Sampler::estimate_with(Bytes prediction) {
   if (sampled_ == 0) return 0;
-  const ChunkInput chunk{.dtype = dtype_, .value = value_, .prediction = prediction};
-  // Scaled to the whole tensor in two steps, since estimate x units may not fit 64 bits.
-  const uint64_t size = choose_coder(chunk, scratch_).estimate;
-  return units_ / sampled_ * size + units_ % sampled_ * size / sampled_;
+  // As for chunks of one size that make up the tensor.
+  const uint64_t chunks = (units_ + kChunkUnits - 1) / kChunkUnits;
+  const uint64_t units = (units_ + chunks - 1) / chunks;
+  const ChunkInput chunk{
+      .dtype = dtype_, .value = value_, .prediction = prediction, .whole_units = units};
+  return chunks * choose_coder(chunk, scratch_).estimate;
 }
 
 }  // namespace finedelta

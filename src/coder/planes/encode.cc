@@ -68,7 +68,7 @@ std::optional<uint64_t> analyze_planes(const ChunkInput& chunk, CoderScratch& sc
                 ? 1
                 : std::min<uint64_t>(units, scratch.encoder.compressed_size(plane, kLevel));
   }
-  const uint64_t scaled = size * chunk.units() / units;
+  const uint64_t scaled = size * chunk.estimated_units() / units;
   return scaled + 2 * uint64_t{chunk.unit()};
 }
 

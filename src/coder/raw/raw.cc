@@ -7,7 +7,7 @@
 namespace finedelta {
 
 std::optional<uint64_t> analyze_raw(const ChunkInput& chunk, CoderScratch& /*scratch*/) {
-  return chunk.value.size();
+  return chunk.estimated_units() * chunk.unit();
 }
 
 void encode_raw(const ChunkInput& chunk, CoderScratch& /*scratch*/,

@@ -54,7 +54,9 @@ ClassLimits find_limits(std::span<const uint16_t> activities, uint8_t log2) {
 
 void find_classes(std::span<const uint16_t> activities, const ClassLimits& limits,
                   std::vector<uint8_t>& classes) {
-  classes.resize(activities.size() + kSymbolSlack);
+  if (classes.size() < activities.size() + kSymbolSlack) {
+    classes.resize(activities.size() + kSymbolSlack);
+  }
   const size_t used = (size_t{1} << limits.log2) - 1;
   for (size_t b = 0; b < activities.size(); ++b) {
     unsigned above = 0;

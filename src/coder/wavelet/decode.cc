@@ -157,15 +157,15 @@ class SymbolDecoder {
 
   // Leaves them in scratch.symbols; false where they can't be had.
   bool decode(Bytes prediction) {
-    scratch_.symbols.resize(units_ + kSymbolSlack);
+    wavelet::room_for(units_ + kSymbolSlack, scratch_.symbols);
     scratch_.arena.reset(wavelet::arena_bytes(units_));
     const unsigned symbols = symbol_count(model_.kind, layout_);
     if (model_.streams() == 1) return decode_stream(symbols, units_, scratch_.symbols.data());
     if (model_.class_log2 > 0 && !decode_classes()) return false;
     const auto counts = sort_units(prediction);
-    scratch_.streams.resize(units_ + wavelet::kMostStreams * kSymbolSlack);
     std::array<const uint8_t*, wavelet::kMostStreams> streams{};
-    uint8_t* next = scratch_.streams.data();
+    uint8_t* next =
+        wavelet::room_for(units_ + wavelet::kMostStreams * kSymbolSlack, scratch_.streams);
     for (unsigned k = 0; k < model_.streams(); ++k) {
       streams[k] = next;
       if (!decode_stream(symbols, counts[k], next)) return false;
@@ -183,7 +183,7 @@ class SymbolDecoder {
 
   bool decode_classes() {
     const size_t blocks = wavelet::block_count(units_);
-    scratch_.classes.resize(blocks + kSymbolSlack);
+    wavelet::room_for(blocks + kSymbolSlack, scratch_.classes);
     return decode_stream(model_.classes(), blocks, scratch_.classes.data());
   }
 

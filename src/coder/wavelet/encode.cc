@@ -9,6 +9,7 @@
 #include "coder/wavelet/table.h"
 #include "coder/wavelet/tree.h"
 #include "coder/wavelet/wavelet.h"
+#include "kernels/count_symbols.h"
 #include "kernels/nibble_rans.h"
 
 namespace finedelta {
@@ -16,13 +17,11 @@ namespace finedelta {
 namespace {
 
 using wavelet::Arena;
-using wavelet::Header;
 using wavelet::Histogram;
 using wavelet::Node;
 using wavelet::NodeCode;
 using wavelet::Plan;
 using wavelet::Scratch;
-using wavelet::Table;
 using wavelet::Tree;
 
 // The bits of nodes that wait for rANS, which begins at the end.
@@ -180,12 +179,6 @@ class StreamEncoder {
   std::array<uint32_t, wavelet::kMostSymbols + 1> below_{};
 };
 
-uint32_t total_of(const Histogram::Row& row) {
-  uint32_t total = 0;
-  for (const uint32_t count : row) total += count;
-  return total;
-}
-
 class ChunkEncoder {
  public:
   ChunkEncoder(const Plan& plan, FloatLayout layout, const ChunkInput& chunk, Scratch& scratch)
@@ -220,67 +213,51 @@ class ChunkEncoder {
     if (model_.kind == wavelet::SymbolKind::kLeading) {
       model_.symbol_top = find_symbol_top(model_, layout_, chunk_.value);
     }
-    scratch_.symbols.resize(units + kSymbolSlack);
+    model_.precision = wavelet::best_precision(units);
+    if (model_.contexts == 1) model_.context_bits = 0;
+    wavelet::room_for(units + kSymbolSlack, scratch_.symbols);
     scratch_.rest.clear();
     make_symbols(model_, layout_, chunk_.value, chunk_.prediction, scratch_.symbols.data(),
                  scratch_.rest);
-    const uint8_t* contexts = nullptr;
+    sort_by_context();
+  }
+
+  void sort_by_context() {
+    const size_t units = chunk_.units();
+    uint8_t* const contexts = wavelet::room_for(units + kSymbolSlack, scratch_.contexts);
     if (model_.contexts > 1) {
-      scratch_.contexts.resize(units + kSymbolSlack);
       contexts_of(layout_.bits / 8, chunk_.prediction.data(), units,
-                  model_.context_leading(layout_), scratch_.contexts.data());
-      contexts = scratch_.contexts.data();
+                  model_.context_leading(layout_), contexts);
     }
-    model_.precision = wavelet::best_precision(units);
     if (model_.class_log2 > 0) {
       wavelet::find_activities(scratch_.symbols.data(), units, scratch_.activities);
       wavelet::find_classes(scratch_.activities, limits_, scratch_.classes);
-      wavelet::add_classes(scratch_.classes, model_.contexts, units, scratch_.contexts.data());
+      wavelet::add_classes(scratch_.classes, model_.contexts, units, contexts);
     }
-    histogram_.count(contexts, scratch_.symbols.data(), units, symbol_count(model_.kind, layout_));
-    if (model_.class_log2 > 0) return;
-    model_.contexts = static_cast<uint8_t>(histogram_.enough_contexts().contexts);
-    histogram_.merge(model_.contexts);
-    if (model_.contexts == 1) model_.context_bits = 0;
+    streams_ = wavelet::sort_symbols(contexts, scratch_.symbols.data(), units, model_.streams(),
+                                     scratch_.streams);
+    histogram_.count(streams_, symbol_count(model_.kind, layout_));
   }
 
-  // The symbols of each context one after another; where each begins.
-  std::array<uint8_t*, wavelet::kMostStreams> sort_by_context() {
-    std::array<uint8_t*, wavelet::kMostStreams> streams{};
-    if (model_.streams() == 1) {
-      streams[0] = scratch_.symbols.data();
-      return streams;
-    }
-    scratch_.streams.resize(chunk_.units() + wavelet::kMostStreams * kSymbolSlack);
-    uint8_t* next = scratch_.streams.data();
-    for (unsigned k = 0; k < model_.streams(); ++k) {
-      streams[k] = next;
-      next += total_of(histogram_.row(k)) + kSymbolSlack;
-    }
-    partition_symbols(scratch_.contexts.data(), scratch_.symbols.data(), chunk_.units(),
-                      model_.streams(), streams.data());
-    return streams;
-  }
-
-  bool write_stream(StreamEncoder& encoder, const Histogram::Row& row, const uint8_t* symbols) {
-    const uint32_t total = total_of(row);
-    if (total == 0) return true;
+  bool write_stream(StreamEncoder& encoder, const Histogram::Row& row, const uint8_t* symbols,
+                    size_t count) {
+    if (count == 0) return true;
     wavelet::build_tree(wavelet::write_table(row, model_.precision, scratch_.bits), tree_);
-    return encoder.encode(tree_, row, symbols, total);
+    return encoder.encode(tree_, row, symbols, count);
   }
 
   bool write_streams() {
     StreamEncoder encoder(scratch_.bits, coded_, scratch_.arena);
     if (model_.class_log2 > 0) {
-      std::array<uint32_t, wavelet::kMostSymbols> counts{};
-      for (const uint8_t k : std::span(scratch_.classes).first(scratch_.activities.size())) {
-        ++counts[k];
-      }
-      if (!write_stream(encoder, counts, scratch_.classes.data())) return false;
+      Histogram::Row counts{};
+      const size_t blocks = scratch_.activities.size();
+      count_symbols(scratch_.classes.data(), blocks, counts.data());
+      if (!write_stream(encoder, counts, scratch_.classes.data(), blocks)) return false;
     }
-    const auto streams = sort_by_context();
     for (unsigned k = 0; k < model_.streams(); ++k) {
-      if (!write_stream(encoder, histogram_.row(k), streams[k])) return false;
+      if (!write_stream(encoder, histogram_.row(k), streams_.symbols[k], streams_.count[k])) {
+        return false;
+      }
     }
     return true;
   }
@@ -292,6 +269,7 @@ class ChunkEncoder {
   Scratch& scratch_;
   CodedBits coded_;
   Histogram& histogram_;
+  wavelet::SortedStreams streams_;
   Tree tree_;
 };
 
@@ -300,7 +278,8 @@ class ChunkEncoder {
 std::optional<uint64_t> analyze_wavelet(const ChunkInput& chunk, CoderScratch& scratch) {
   const auto layout = float_layout(chunk.dtype);
   if (!layout) return std::nullopt;
-  scratch.wavelet.plan = make_plan(*layout, chunk.value, chunk.prediction, scratch.wavelet);
+  scratch.wavelet.plan = make_plan(*layout, chunk.value, chunk.prediction, chunk.estimated_units(),
+                                   wavelet::effort_of(scratch.level), scratch.wavelet);
   return scratch.wavelet.plan.estimate;
 }
 

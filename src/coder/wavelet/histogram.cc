@@ -1,7 +1,10 @@
 #include "coder/wavelet/histogram.h"
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 
+#include "kernels/count_symbols.h"
 #include "numeric/log2.h"
 
 namespace finedelta::wavelet {
@@ -12,16 +15,9 @@ namespace {
 constexpr uint64_t kBitsOfSymbol = 5;
 constexpr uint64_t kBitsOfTable = 10;
 
-// Contexts that save less than this part are not worth their time.
-constexpr uint64_t kWorthwhile = 512;
-
 constexpr std::array<unsigned, 8> kContextCounts = {1, 2, 3, 4, 6, 8, 12, 16};
 
 }  // namespace
-
-void Histogram::clear(std::vector<Row>& rows, unsigned contexts) const {
-  for (unsigned k = 0; k < contexts; ++k) std::fill_n(rows[k].begin(), used_, 0u);
-}
 
 void Histogram::add_row(const Row& from, Row& to) const {
   for (unsigned i = 0; i < used_; ++i) to[i] += from[i];
@@ -46,36 +42,11 @@ Histogram::Cost Histogram::cost_of(const Row& row) const {
   return cost;
 }
 
-void Histogram::count(const uint8_t* contexts, const uint8_t* symbols, size_t units,
-                      unsigned limit) {
-  // Rows are read as a whole by those who take them.
-  clear(rows_, kMostStreams);
+void Histogram::count(const SortedStreams& streams, unsigned limit) {
   used_ = limit;
-  clear(rows_, kMostStreams);
-  // Different rows in turn, so that equal symbols in sequence do not wait for one another.
-  if (contexts == nullptr) {
-    clear(others_, 3);
-    Row* const rows[4] = {&rows_[0], &others_[0], &others_[1], &others_[2]};
-    for (size_t i = 0; i < units; ++i) ++(*rows[i % 4])[symbols[i]];
-    for (unsigned k = 0; k < 3; ++k) add_row(others_[k], rows_[0]);
-    return;
-  }
-  clear(others_, kMostStreams);
-  Row* const rows = rows_.data();
-  Row* const others = others_.data();
-  size_t i = 0;
-  for (; i + 2 <= units; i += 2) {
-    ++rows[contexts[i]][symbols[i]];
-    ++others[contexts[i + 1]][symbols[i + 1]];
-  }
-  if (i < units) ++rows[contexts[i]][symbols[i]];
-  for (unsigned k = 0; k < kMostStreams; ++k) add_row(others[k], rows[k]);
-}
-
-void Histogram::merge(unsigned contexts) {
-  for (unsigned k = contexts; k < kMostContexts; ++k) {
-    add_row(rows_[k], rows_[contexts - 1]);
-    rows_[k] = {};
+  for (unsigned k = 0; k < kMostStreams; ++k) {
+    rows_[k].fill(0);
+    count_symbols(streams.symbols[k], streams.count[k], rows_[k].data());
   }
 }
 
@@ -85,7 +56,7 @@ Histogram::Cost Histogram::cost() const {
   return cost;
 }
 
-Histogram::Choice Histogram::enough_contexts() const {
+Histogram::Choice Histogram::enough_contexts(uint64_t times, const Effort& effort) const {
   std::array<Cost, kMostContexts> own{};  // of each row
   for (unsigned k = 0; k < kMostContexts; ++k) own[k] = cost_of(rows_[k]);
   std::array<Choice, kContextCounts.size()> choices;
@@ -97,10 +68,15 @@ Histogram::Choice Histogram::enough_contexts() const {
     choices[i] = {.contexts = contexts, .cost = cost_of(last)};
     for (unsigned k = 0; k + 1 < contexts; ++k) choices[i].cost.add(own[k]);
   }
-  const auto all = [](const Choice& choice) { return choice.cost.all(); };
-  const uint64_t least = all(*std::ranges::min_element(choices, {}, all));
-  return *std::ranges::find_if(
-      choices, [&](uint64_t cost) { return cost <= least + least / kWorthwhile; }, all);
+  const uint64_t counted = std::accumulate(last.begin(), last.end(), uint64_t{0});
+  const auto all = [&](const Choice& choice) {
+    return choice.cost.tables + choice.cost.symbols * times;
+  };
+  const auto behind = std::ranges::upper_bound(choices, effort.contexts, {}, &Choice::contexts);
+  const std::span<const Choice> allowed(choices.begin(), behind);
+  const uint64_t least = all(*std::ranges::min_element(allowed, {}, all));
+  const uint64_t enough = least + least / effort.worthwhile + counted * times * effort.small_cost;
+  return *std::ranges::find_if(allowed, [&](uint64_t cost) { return cost <= enough; }, all);
 }
 
 }  // namespace finedelta::wavelet

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "coder/wavelet/effort.h"
 #include "coder/wavelet/model.h"
+#include "coder/wavelet/sorted_streams.h"
 #include "coder/wavelet/table.h"
 
 namespace finedelta::wavelet {
@@ -15,14 +17,10 @@ class Histogram {
  public:
   using Row = std::array<uint32_t, kMostSymbols>;
 
-  Histogram() : rows_(kMostStreams), others_(kMostStreams) {}
+  Histogram() : rows_(kMostStreams) {}
 
-  // Counts these symbols, all below `limit`, and forgets others. `contexts` are below kMostStreams;
-  // null: all are 0.
-  void count(const uint8_t* contexts, const uint8_t* symbols, size_t units, unsigned limit);
-
-  // Adds the rows from `contexts` - 1 on together: what remains when there are no more contexts.
-  void merge(unsigned contexts);
+  // Counts the symbols of these streams, all below `limit`, and forgets others.
+  void count(const SortedStreams& streams, unsigned limit);
 
   // About how many bits symbols take, in units of 2^-16 bits: `tables`, which do not grow with the
   // number of symbols, and `symbols`.
@@ -39,23 +37,22 @@ class Histogram {
   // Of the rows as they are.
   [[nodiscard]] Cost cost() const;
 
-  // So many contexts that more would save next to nothing.
+  // So many contexts that more would not be worth their time, where there are `times` as many
+  // symbols as were counted.
   struct Choice {
     unsigned contexts = 1;
     Cost cost;
   };
-  [[nodiscard]] Choice enough_contexts() const;
+  [[nodiscard]] Choice enough_contexts(uint64_t times, const Effort& effort) const;
 
   [[nodiscard]] const Row& row(unsigned context) const { return rows_[context]; }
 
  private:
-  void clear(std::vector<Row>& rows, unsigned contexts) const;
   void add_row(const Row& from, Row& to) const;
   [[nodiscard]] Cost cost_of(const Row& row) const;
 
   unsigned used_ = kMostSymbols;  // entries of a row that may not be 0
   std::vector<Row> rows_;
-  std::vector<Row> others_;  // what half of the units are counted in
 };
 
 }  // namespace finedelta::wavelet

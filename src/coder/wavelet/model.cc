@@ -5,42 +5,11 @@
 
 #include "kernels/large_differences.h"
 #include "kernels/symbols.h"
+#include "kernels/trailing_bits.h"
 
 namespace finedelta::wavelet {
 
 namespace {
-
-unsigned large_symbol(uint32_t absolute, bool negative) {
-  const auto k = static_cast<unsigned>(std::bit_width(absolute)) - 1;
-  return kLargeDifference + 4 * (k - kLeastLargeLog2) + 2 * (absolute >> (k - 1) & 1) +
-         static_cast<unsigned>(negative);
-}
-
-// Calls `visit(place)` for each bit that is set, in order.
-template <typename Visit>
-void for_each_mark(const std::byte* marks, size_t count, Visit visit) {
-  for (size_t begin = 0; begin < count; begin += 64) {
-    for (auto word = load<uint64_t>(marks + begin / 8); word != 0; word &= word - 1) {
-      visit(begin + static_cast<size_t>(std::countr_zero(word)));
-    }
-  }
-}
-
-template <typename T>
-void name_large_differences(const std::byte* differences, const std::byte* marks, size_t count,
-                            uint8_t* symbols, BitWriter& out) {
-  using Signed = std::make_signed_t<T>;
-  BitSink rest = out.sink(count * 8 * sizeof(T));
-  for_each_mark(marks, count, [&](size_t i) {
-    const int64_t difference = load<Signed>(differences + i * sizeof(T));
-    const auto absolute = static_cast<uint32_t>(difference < 0 ? -difference : difference);
-    const unsigned symbol = large_symbol(absolute, difference < 0);
-    symbols[i] = static_cast<uint8_t>(symbol);
-    const auto bits = static_cast<unsigned>(std::bit_width(absolute)) - 2;
-    rest.put(absolute & ((uint64_t{1} << bits) - 1), bits);
-  });
-  out.give_back(rest);
-}
 
 // So many units at a time, whose intermediate results stay in the first-level cache.
 constexpr size_t kBlock = 2048;
@@ -48,16 +17,16 @@ constexpr size_t kBlock = 2048;
 template <typename T>
 void make_difference_symbols(Bytes value, Bytes prediction, uint8_t* symbols, BitWriter& rest) {
   const size_t count = value.size() / sizeof(T);
-  std::byte differences[kBlock * sizeof(T)];
-  std::byte marks[kBlock / 8];
+  std::byte differences[(kBlock + kSymbolSlack) * sizeof(T)];
   for (size_t begin = 0; begin < count; begin += kBlock) {
     const size_t size = std::min(kBlock, count - begin);
     const size_t offset = begin * sizeof(T);
     make_differences(sizeof(T), value.data() + offset, prediction.data() + offset, size,
                      differences);
     symbols_of_differences(sizeof(T), differences, size, symbols + begin);
-    mark_symbols(symbols + begin, size, kLargeDifference, marks);
-    name_large_differences<T>(differences, marks, size, symbols + begin, rest);
+    BitSink bits = rest.sink(size * 8 * sizeof(T));
+    name_large_differences(sizeof(T), differences, size, symbols + begin, bits);
+    rest.give_back(bits);
   }
 }
 
@@ -80,6 +49,16 @@ bool apply_difference_symbols(const uint8_t* symbols, Bytes prediction, BitReade
   return true;
 }
 
+// So many leading symbols at a time: values far below the top, which are rare, make a block slow.
+constexpr size_t kLeadingBlock = 512;
+constexpr uint8_t kFarSymbol = 2 * kFarBelow;
+
+uint8_t highest(const uint8_t* symbols, size_t count) {
+  uint8_t most = 0;
+  for (size_t i = 0; i < count; ++i) most = std::max(most, symbols[i]);
+  return most;
+}
+
 // What is written apart of a value with leading symbols: the bits behind them, or the whole
 // magnitude where it is far below the top.
 template <typename T>
@@ -88,18 +67,26 @@ void write_trailing_bits(const Model& model, FloatLayout layout, Bytes value,
   const size_t count = value.size() / sizeof(T);
   const unsigned trailing = layout.mantissa - model.symbol_bits;
   BitSink rest = out.sink(count * 8 * sizeof(T));
-  for (size_t i = 0; i < count; ++i) {
-    const unsigned bits = symbols[i] / 2 < kFarBelow ? trailing : layout.bits - 1;
-    rest.put(load<T>(value.data() + i * sizeof(T)) & ((uint64_t{1} << bits) - 1), bits);
+  for (size_t begin = 0; begin < count; begin += kLeadingBlock) {
+    const size_t size = std::min(kLeadingBlock, count - begin);
+    const std::byte* const from = value.data() + begin * sizeof(T);
+    if (highest(symbols + begin, size) < kFarSymbol) {
+      put_trailing_bits(sizeof(T), from, size, trailing, rest);
+      continue;
+    }
+    for (size_t i = 0; i < size; ++i) {
+      const unsigned bits = symbols[begin + i] < kFarSymbol ? trailing : layout.bits - 1;
+      rest.put(load<T>(from + i * sizeof(T)) & ((uint64_t{1} << bits) - 1), bits);
+    }
   }
   out.give_back(rest);
 }
 
+// A block in which values may be far below the top. False where one is over the top.
 template <typename T>
-bool apply_leading_symbols(const Model& model, FloatLayout layout, const uint8_t* symbols,
-                           Bytes prediction, BitReader& in, MutableBytes value) {
+bool apply_far_symbols(const Model& model, FloatLayout layout, const uint8_t* symbols, size_t count,
+                       const std::byte* prediction, BitReader& in, std::byte* value) {
   BitReader rest = in;
-  const size_t count = value.size() / sizeof(T);
   const unsigned trailing = layout.mantissa - model.symbol_bits;
   const unsigned sign_place = layout.bits - 1;
   bool fits = true;
@@ -113,11 +100,35 @@ bool apply_leading_symbols(const Model& model, FloatLayout layout, const uint8_t
       magnitude |= static_cast<uint32_t>(rest.take(trailing));
     }
     uint32_t sign = symbols[i] & 1;
-    if (!prediction.empty()) sign ^= load<T>(prediction.data() + i * sizeof(T)) >> sign_place;
-    store(value.data() + i * sizeof(T), static_cast<T>(magnitude | sign << sign_place));
+    if (prediction != nullptr) sign ^= load<T>(prediction + i * sizeof(T)) >> sign_place;
+    store(value + i * sizeof(T), static_cast<T>(magnitude | sign << sign_place));
   }
   in = rest;
   return fits;
+}
+
+template <typename T>
+bool apply_leading_symbols(const Model& model, FloatLayout layout, const uint8_t* symbols,
+                           Bytes prediction, BitReader& rest, MutableBytes value) {
+  const size_t count = value.size() / sizeof(T);
+  const unsigned trailing = layout.mantissa - model.symbol_bits;
+  for (size_t begin = 0; begin < count; begin += kLeadingBlock) {
+    const size_t size = std::min(kLeadingBlock, count - begin);
+    const std::byte* const from =
+        prediction.empty() ? nullptr : prediction.data() + begin * sizeof(T);
+    std::byte* const to = value.data() + begin * sizeof(T);
+    const uint8_t most = highest(symbols + begin, size);
+    if (most >= kFarSymbol) {
+      if (!apply_far_symbols<T>(model, layout, symbols + begin, size, from, rest, to)) return false;
+      continue;
+    }
+    const size_t end = rest.at() + size * trailing;
+    if (most / 2 > model.symbol_top || end > rest.end()) return false;
+    values_of_leading(sizeof(T), symbols + begin, size, model.symbol_top, from, rest.data(),
+                      rest.at(), trailing, to);
+    rest.seek(end);
+  }
+  return true;
 }
 
 }  // namespace

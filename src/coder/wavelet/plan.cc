@@ -11,8 +11,7 @@ namespace finedelta::wavelet {
 
 namespace {
 
-// The sample: so many units in all, in windows spread evenly over the chunk.
-constexpr size_t kSampleUnits = 16384;
+// The windows of a sample are spread evenly over the chunk.
 constexpr size_t kWindows = 4;
 
 // Classes that save less than this part are not worth their time.
@@ -45,13 +44,15 @@ void append_windows(Bytes from, size_t unit, size_t taken, std::vector<std::byte
   }
 }
 
-Sample take_sample(Bytes value, Bytes prediction, size_t unit, std::vector<std::byte>& buffer) {
-  if (value.size() / unit <= kSampleUnits) return {value, prediction};
+// At most `most` units of it.
+Sample take_sample(Bytes value, Bytes prediction, size_t unit, size_t most,
+                   std::vector<std::byte>& buffer) {
+  if (value.size() / unit <= most) return {value, prediction};
   buffer.clear();
-  append_windows(value, unit, kSampleUnits, buffer);
-  if (!prediction.empty()) append_windows(prediction, unit, kSampleUnits, buffer);
+  append_windows(value, unit, most, buffer);
+  if (!prediction.empty()) append_windows(prediction, unit, most, buffer);
   const Bytes both(buffer);
-  return {both.first(kSampleUnits * unit), both.subspan(kSampleUnits * unit)};
+  return {both.first(most * unit), both.subspan(most * unit)};
 }
 
 template <typename T>
@@ -101,23 +102,28 @@ bool repeats_itself(const uint8_t* symbols, size_t units) {
 // Tries models on a sample.
 class Fitter {
  public:
-  Fitter(FloatLayout layout, const Sample& sample, size_t units, Scratch& scratch)
+  Fitter(FloatLayout layout, const Sample& sample, size_t units, const Effort& effort,
+         Scratch& scratch)
       : layout_(layout),
         sample_(sample),
         taken_(sample.value.size() / (layout.bits / 8)),
         units_(units),
+        effort_(effort),
         scratch_(scratch) {}
 
   // The best model with symbols of this kind.
   Plan fit(SymbolKind kind) {
     Plan plan{.model = model_of(kind, layout_, sample_)};
-    scratch_.symbols.resize(taken_ + kSymbolSlack);
+    room_for(taken_ + kSymbolSlack, scratch_.symbols);
     scratch_.rest.clear();
     make_symbols(plan.model, layout_, sample_.value, sample_.prediction, scratch_.symbols.data(),
                  scratch_.rest);
-    plan.estimate = bytes_of(cost(plan.model, {}));
+    const Histogram::Cost cost = cost_of(plan.model, {});
+    plan.model.contexts = static_cast<uint8_t>(contexts_);
+    plan.estimate = bytes_of(cost);
     plan.repeats = repeats_itself(scratch_.symbols.data(), taken_);
-    if (kind == SymbolKind::kDifference && taken_ >= kLeastForClasses) try_classes(plan);
+    const bool may_class = effort_.classes && kind == SymbolKind::kDifference;
+    if (may_class && taken_ >= kLeastForClasses) try_classes(plan);
     return plan;
   }
 
@@ -128,28 +134,37 @@ class Fitter {
     return kHeader + ((cost.tables >> kLog2Fraction) + symbols * units_ / taken_) / 8;
   }
 
-  // With classes by these limits, if there are any.
-  Histogram::Cost cost(const Model& model, const ClassLimits& limits) {
+  // With classes by these limits; without any, the best number of contexts is chosen too.
+  Histogram::Cost cost_of(const Model& model, const ClassLimits& limits) {
     const uint8_t* contexts = nullptr;
     if (model.contexts > 1) {
-      scratch_.contexts.resize(taken_ + kSymbolSlack);
+      room_for(taken_ + kSymbolSlack, scratch_.contexts);
       contexts_of(layout_.bits / 8, sample_.prediction.data(), taken_,
                   model.context_leading(layout_), scratch_.contexts.data());
       contexts = scratch_.contexts.data();
     }
-    Histogram& histogram = scratch_.histogram;
-    const unsigned symbols = symbol_count(model.kind, layout_);
     if (limits.log2 == 0) {
-      histogram.count(contexts, scratch_.symbols.data(), taken_, symbols);
-      return histogram.enough_contexts().cost;
+      count(contexts, scratch_.symbols.data(), taken_, model.contexts, model);
+      const auto choice =
+          scratch_.histogram.enough_contexts(std::max<size_t>(units_ / taken_, 1), effort_);
+      contexts_ = choice.contexts;
+      return choice.cost;
     }
     find_classes(scratch_.activities, limits, scratch_.classes);
-    histogram.count(nullptr, scratch_.classes.data(), scratch_.activities.size(), model.classes());
-    Histogram::Cost cost = histogram.cost();
+    scratch_.histogram.count(sort_symbols(nullptr, scratch_.classes.data(),
+                                          scratch_.activities.size(), 1, scratch_.streams),
+                             model.classes());
+    Histogram::Cost cost = scratch_.histogram.cost();
     add_classes(scratch_.classes, model.contexts, taken_, scratch_.contexts.data());
-    histogram.count(contexts, scratch_.symbols.data(), taken_, symbols);
-    cost.add(histogram.cost());
+    count(contexts, scratch_.symbols.data(), taken_, model.streams(), model);
+    cost.add(scratch_.histogram.cost());
     return cost;
+  }
+
+  void count(const uint8_t* contexts, const uint8_t* symbols, size_t units, unsigned streams,
+             const Model& model) {
+    scratch_.histogram.count(sort_symbols(contexts, symbols, units, streams, scratch_.streams),
+                             symbol_count(model.kind, layout_));
   }
 
   void try_classes(Plan& plan) {
@@ -160,7 +175,7 @@ class Fitter {
       Model model = plan.model;
       model.class_log2 = log2;
       model.contexts = static_cast<uint8_t>(kMostStreams >> log2);
-      const uint64_t bytes = bytes_of(cost(model, limits));
+      const uint64_t bytes = bytes_of(cost_of(model, limits));
       if (bytes + bytes / kWorthwhile >= plan.estimate) continue;
       plan.model = model;
       plan.limits = limits;
@@ -172,7 +187,9 @@ class Fitter {
   const Sample& sample_;
   const size_t taken_;
   const size_t units_;
+  const Effort& effort_;
   Scratch& scratch_;
+  unsigned contexts_ = 1;  // that are enough
 };
 
 }  // namespace
@@ -192,16 +209,16 @@ uint8_t best_precision(size_t units) {
   return units < size_t{1} << 17 ? 2 : 3;
 }
 
-Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, Scratch& scratch) {
+Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
+               const Effort& effort, Scratch& scratch) {
   const size_t unit = layout.bits / 8;
-  const Sample sample = take_sample(value, prediction, unit, scratch.bytes);
-  Fitter fitter(layout, sample, value.size() / unit, scratch);
+  const Sample sample = take_sample(value, prediction, unit, effort.sample, scratch.bytes);
+  Fitter fitter(layout, sample, units, effort, scratch);
   std::optional<Plan> best;
   for (const SymbolKind kind : {SymbolKind::kDifference, SymbolKind::kLeading}) {
     if (kind == SymbolKind::kDifference && prediction.empty()) continue;
     // Leading symbols leave so many bits of each unit as they are.
-    const size_t trailing =
-        (layout.mantissa - std::min(2u, layout.mantissa)) * (value.size() / unit);
+    const size_t trailing = (layout.mantissa - std::min(2u, layout.mantissa)) * units;
     if (best && best->estimate <= trailing / 8) continue;
     const Plan plan = fitter.fit(kind);
     if (!best || plan.estimate < best->estimate) best = plan;

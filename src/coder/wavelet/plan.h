@@ -13,14 +13,16 @@ namespace finedelta::wavelet {
 struct Scratch;  // scratch.h, which needs Plan
 
 struct Plan {
-  Model model;  // without symbol_top, and with as many contexts as there can be
+  Model model;  // without symbol_top
   ClassLimits limits;
   uint64_t estimate = 0;  // bytes
   bool repeats = false;   // what matches earlier bytes may find something in it
 };
 
-// From a sample of the chunk. `prediction` is empty or as long as `value`, which is not empty.
-Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, Scratch& scratch);
+// From a sample of these values; the estimate is for `units` like them. `prediction` is empty or as
+// long as `value`, which is not empty.
+Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
+               const Effort& effort, Scratch& scratch);
 
 // The highest leading bits of all values.
 uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value);

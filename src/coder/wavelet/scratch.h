@@ -48,7 +48,7 @@ class Arena {
 
 // What splitting the symbols of a chunk of `units` takes at most: the symbols of a node and of
 // those above it, 8 times all symbols together, and the alignment of each.
-constexpr size_t arena_bytes(size_t units) { return 8 * units + 256 * 4 * kSymbolSlack; }
+constexpr size_t arena_bytes(size_t units) { return 8 * units + size_t{256} * 4 * kSymbolSlack; }
 
 struct Scratch {
   Histogram histogram;

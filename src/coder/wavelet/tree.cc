@@ -11,33 +11,35 @@ namespace {
 
 constexpr uint64_t kOne = uint64_t{1} << 20;  // of kSkewProbability
 
-// Between two skews the boundary is the middle.
-unsigned skew_of(uint64_t rarer, uint64_t all) {
-  const auto beyond = [&](unsigned skew) {
-    const uint64_t middle = (kSkewProbability[skew - 1] + uint64_t{kSkewProbability[skew]}) / 2;
-    return rarer * kOne < middle * all;
-  };
-  unsigned low = 0;  // the last one that is known to be reached
-  unsigned high = kSkews - 1;
-  while (low < high) {
-    const unsigned middle = (low + high + 1) / 2;
-    if (beyond(middle)) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
+// Between two skews the boundary is the middle; behind the last one nothing is.
+constexpr std::array<uint32_t, 64> make_boundaries() {
+  std::array<uint32_t, 64> out{};
+  for (unsigned skew = 1; skew < kSkews; ++skew) {
+    out[skew] = (kSkewProbability[skew - 1] + kSkewProbability[skew]) / 2;
   }
-  return low;
+  return out;
+}
+constexpr std::array<uint32_t, 64> kBoundaries = make_boundaries();
+
+// Binary searches without branches: none could be foreseen.
+unsigned skew_of(uint64_t rarer, uint64_t all) {
+  unsigned reached = 0;
+  for (unsigned step = 32; step > 0; step /= 2) {
+    reached += rarer * kOne < kBoundaries[reached + step] * all ? step : 0;
+  }
+  return reached;
 }
 
 class Builder {
  public:
   Builder(const Table& table, Tree& tree) : tree_(tree) {
+    uint64_t sum = 0;
+    sum_[0] = 0;
     for (unsigned symbol = 0; symbol < table.size; ++symbol) {
-      if (table.weight[symbol] == 0) continue;
-      symbols_[count_] = symbol;
-      sum_[count_ + 1] = sum_[count_] + table.weight[symbol];
-      ++count_;
+      symbols_[count_] = static_cast<uint8_t>(symbol);
+      sum += table.weight[symbol];
+      count_ += table.weight[symbol] != 0 ? 1 : 0;
+      sum_[count_] = sum;
     }
   }
 
@@ -64,10 +66,12 @@ class Builder {
   [[nodiscard]] unsigned split(unsigned begin, unsigned end) const {
     const uint64_t all = sum_[end] - sum_[begin];
     const auto twice_left = [&](unsigned place) { return 2 * (sum_[place] - sum_[begin]); };
-    const auto* const from = sum_.begin() + begin + 1;
-    const auto* const found = std::partition_point(
-        from, sum_.begin() + end - 1, [&](uint64_t sum) { return 2 * (sum - sum_[begin]) < all; });
-    auto place = static_cast<unsigned>(found - sum_.begin());
+    unsigned place = begin + 1;
+    for (unsigned left = end - 1 - place; left > 0;) {
+      const unsigned half = (left + 1) / 2;
+      place += twice_left(place + half - 1) < all ? half : 0;
+      left -= half;
+    }
     if (place > begin + 1 && twice_left(place) >= all &&
         all - twice_left(place - 1) <= twice_left(place) - all) {
       --place;
@@ -78,8 +82,8 @@ class Builder {
   Tree& tree_;
   unsigned count_ = 0;
   int next_ = 0;
-  std::array<unsigned, kMostSymbols> symbols_{};
-  std::array<uint64_t, kMostSymbols + 1> sum_{};
+  std::array<uint8_t, kMostSymbols> symbols_;    // that come
+  std::array<uint64_t, kMostSymbols + 1> sum_;  // of the weights before each
 };
 
 }  // namespace
