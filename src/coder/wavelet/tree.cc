@@ -82,7 +82,7 @@ class Builder {
   Tree& tree_;
   unsigned count_ = 0;
   int next_ = 0;
-  std::array<uint8_t, kMostSymbols> symbols_;    // that come
+  std::array<uint8_t, kMostSymbols> symbols_;   // that come
   std::array<uint64_t, kMostSymbols + 1> sum_;  // of the weights before each
 };
 
