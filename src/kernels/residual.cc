@@ -1,7 +1,9 @@
 #include "kernels/residual.h"
 
+#include <array>
 #include <bit>
 
+#include "kernels/count_symbols.h"
 #include "kernels/residual_scalar.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -28,10 +30,6 @@ struct Vectors {
   }
   static size_t contexts_of(const std::byte*, size_t, LeadingBits, uint8_t*) { return 0; }
   static size_t leading_symbols(const std::byte*, const std::byte*, size_t, LeadingBits, uint8_t*) {
-    return 0;
-  }
-  static size_t context_masks_of(const std::byte*, size_t, LeadingBits, const uint8_t*, uint64_t*,
-                                 uint32_t*) {
     return 0;
   }
 };
@@ -115,18 +113,29 @@ struct Vectors {
     const D d;
     const size_t lanes = hn::Lanes(d);
     size_t i = 0;
+    if constexpr (sizeof(T) == 2) {
+      // Two vectors make one of bytes.
+      const hn::Repartition<uint8_t, D> d8;
+      for (; i + 2 * lanes <= count; i += 2 * lanes) {
+        const V low = below_top(load_vector(d, value + i * sizeof(T)), bits);
+        const V high = below_top(load_vector(d, value + (i + lanes) * sizeof(T)), bits);
+        hn::StoreU(hn::ConcatEven(d8, hn::BitCast(d8, high), hn::BitCast(d8, low)), d8,
+                   contexts + i);
+      }
+    }
     for (; i + lanes <= count; i += lanes) {
       store_symbols(below_top(load_vector(d, value + i * sizeof(T)), bits), contexts + i);
     }
     return i;
   }
 
-  // Whole blocks only.
-  static size_t context_masks_of(const std::byte* value, size_t count, LeadingBits bits,
-                                 const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+  // Masks, whole blocks only.
+  static size_t context_map_of(const std::byte* value, size_t count, LeadingBits bits,
+                               const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
     const size_t group = bits.most + size_t{1};
     size_t i = 0;
-    for (; i + 64 <= count; i += 64, masks += group) {
+    for (; i + 64 <= count; i += 64, masks += context_map_words(group)) {
       uint32_t* const of_class = counts + (classes != nullptr ? classes[i / 64] * group : 0);
       Block block;
       block.load(value + i * sizeof(T), bits);
@@ -137,6 +146,7 @@ struct Vectors {
     }
     return i;
   }
+#endif
 
   static size_t leading_symbols(const std::byte* value, const std::byte* prediction, size_t count,
                                 LeadingBits bits, uint8_t* symbols) {
@@ -187,25 +197,6 @@ struct Vectors {
       return hn::ConcatEven(hn::FixedTag<uint8_t, 64>(), hn::Vec512<uint8_t>{high},
                             hn::Vec512<uint8_t>{low})
           .raw;
-    }
-  };
-#else
-  struct Block {
-    uint8_t contexts[64];
-
-    HWY_INLINE void load(const std::byte* value, LeadingBits bits) {
-      contexts_of(value, 64, bits, contexts);
-    }
-
-    HWY_INLINE uint64_t equal(uint8_t context) const {
-      const hn::FixedTag<uint8_t, 16> d;
-      uint64_t mask = 0;
-      for (size_t i = 0; i < 64; i += 16) {
-        uint8_t bytes[8] = {};
-        hn::StoreMaskBits(d, hn::Eq(hn::LoadU(d, contexts + i), hn::Set(d, context)), bytes);
-        mask |= (uint64_t{bytes[0]} | uint64_t{bytes[1]} << 8) << i;
-      }
-      return mask;
     }
   };
 #endif
@@ -320,12 +311,44 @@ void contexts_of_units(const std::byte* value, size_t count, LeadingBits bits, u
   scalar::contexts_of<T>(value, done, count, bits, contexts);
 }
 
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+
+// Bit i of map[block * words + k] tells whether the context of unit i of a block is k.
 template <typename T>
-void context_masks(const std::byte* value, size_t count, LeadingBits bits, const uint8_t* classes,
-                   uint64_t* masks, uint32_t* counts) {
-  const size_t done = Vectors<T>::context_masks_of(value, count, bits, classes, masks, counts);
-  scalar::context_masks_of<T>(value, done, count, bits, classes, masks, counts);
+void context_map(const std::byte* value, size_t count, LeadingBits bits, const uint8_t* classes,
+                 uint64_t* map, uint32_t* counts) {
+  const size_t group = bits.most + size_t{1};
+  const size_t whole = Vectors<T>::context_map_of(value, count, bits, classes, map, counts);
+  if (whole == count) return;
+  uint64_t* const last = map + whole / 64 * context_map_words(group);
+  std::fill_n(last, group, 0);
+  for (size_t i = whole; i < count; ++i) {
+    const uint32_t context = scalar::below_top(scalar::load_unit<T>(value, i), bits);
+    last[context] |= uint64_t{1} << (i - whole);
+    ++counts[(classes != nullptr ? classes[whole / 64] * group : 0) + context];
+  }
 }
+
+#else
+
+// The context of each unit is a byte.
+template <typename T>
+void context_map(const std::byte* value, size_t count, LeadingBits bits, const uint8_t* classes,
+                 uint64_t* map, uint32_t* counts) {
+  constexpr size_t kBlock = 2048;
+  auto* const contexts = reinterpret_cast<uint8_t*>(map);
+  contexts_of_units<T>(value, count, bits, contexts);
+  for (size_t begin = 0; begin < count; begin += classes != nullptr ? 64 : kBlock) {
+    const size_t size = std::min<size_t>(classes != nullptr ? 64 : kBlock, count - begin);
+    std::array<uint32_t, 256> own{};
+    count_symbols(contexts + begin, size, own.data());
+    uint32_t* const of_class =
+        counts + (classes != nullptr ? classes[begin / 64] * (bits.most + size_t{1}) : 0);
+    for (size_t k = 0; k <= bits.most; ++k) of_class[k] += own[k];
+  }
+}
+
+#endif
 
 template <typename T>
 void leading_symbols_of(const std::byte* value, const std::byte* prediction, size_t count,
@@ -366,10 +389,10 @@ void contexts(unsigned unit, const std::byte* value, size_t count, LeadingBits b
   with_unit(unit, [&](auto type) { contexts_of_units<decltype(type)>(value, count, bits, out); });
 }
 
-void masks_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
-              const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
+void map_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
+            const uint8_t* classes, uint64_t* map, uint32_t* counts) {
   with_unit(unit, [&](auto type) {
-    context_masks<decltype(type)>(value, count, bits, classes, masks, counts);
+    context_map<decltype(type)>(value, count, bits, classes, map, counts);
   });
 }
 
@@ -391,7 +414,7 @@ HWY_EXPORT(make);
 HWY_EXPORT(to_symbols);
 HWY_EXPORT(values);
 HWY_EXPORT(contexts);
-HWY_EXPORT(masks_of);
+HWY_EXPORT(map_of);
 HWY_EXPORT(leading);
 
 void make_differences(unsigned unit, const std::byte* value, const std::byte* prediction,
@@ -414,9 +437,9 @@ void contexts_of(unsigned unit, const std::byte* value, size_t count, LeadingBit
   HWY_DYNAMIC_DISPATCH(contexts)(unit, value, count, bits, out);
 }
 
-void context_masks_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
-                      const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
-  HWY_DYNAMIC_DISPATCH(masks_of)(unit, value, count, bits, classes, masks, counts);
+void context_map_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
+                    const uint8_t* classes, uint64_t* map, uint32_t* counts) {
+  HWY_DYNAMIC_DISPATCH(map_of)(unit, value, count, bits, classes, map, counts);
 }
 
 void leading_symbols(unsigned unit, const std::byte* value, const std::byte* prediction,

@@ -7,6 +7,7 @@
 #ifndef FINEDELTA_KERNELS_RESIDUAL_H_
 #define FINEDELTA_KERNELS_RESIDUAL_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -40,11 +41,14 @@ struct LeadingBits {
 void contexts_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
                  uint8_t* contexts);
 
-// The same as masks, for merge_symbols: bit i of masks[block * group + k] tells whether the context
-// of unit 64 * block + i is k. `bits.most` is group - 1. Adds to counts[classes[block] * group +
-// k], or without classes (null) to counts[k], how many bits are set.
-void context_masks_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
-                      const uint8_t* classes, uint64_t* masks, uint32_t* counts);
+// The same as a map, for merge_contexts on the same target: for each block of 64 units
+// context_map_words(group) words, and 8 behind all that may be touched. Its form is the target's
+// affair. `bits.most` is group - 1, below
+// 16. Adds to counts[classes[block] * group + k], or without classes (null) to counts[k], how many
+// units have context k.
+constexpr size_t context_map_words(size_t group) { return std::max<size_t>(group, 8); }
+void context_map_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
+                    const uint8_t* classes, uint64_t* map, uint32_t* counts);
 
 // The same of the values, doubled, plus 1 where the sign is not the prediction's (null: where it is
 // set). `most` is at most 127.

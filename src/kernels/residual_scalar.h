@@ -90,22 +90,6 @@ void contexts_of(const std::byte* value, size_t begin, size_t count, LeadingBits
   }
 }
 
-// Masks of the blocks from `begin` on, which is a multiple of 64.
-template <typename T>
-void context_masks_of(const std::byte* value, size_t begin, size_t count, LeadingBits bits,
-                      const uint8_t* classes, uint64_t* masks, uint32_t* counts) {
-  const size_t group = bits.most + size_t{1};
-  for (; begin < count; begin += 64) {
-    const size_t block = begin / 64;
-    std::fill_n(masks + block * group, group, 0);
-    for (size_t i = begin; i < std::min(begin + 64, count); ++i) {
-      const uint32_t context = below_top(load_unit<T>(value, i), bits);
-      masks[block * group + context] |= uint64_t{1} << (i - begin);
-      ++counts[(classes != nullptr ? classes[block] * group : 0) + context];
-    }
-  }
-}
-
 template <typename T>
 void leading_symbols(const std::byte* value, const std::byte* prediction, size_t begin,
                      size_t count, LeadingBits bits, uint8_t* symbols) {

@@ -8,43 +8,7 @@
 #define HWY_TARGET_INCLUDE "kernels/symbols.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-
-#ifndef FINEDELTA_KERNELS_SYMBOLS_TABLES
-#define FINEDELTA_KERNELS_SYMBOLS_TABLES
-
-namespace finedelta {
-namespace {
-
-// For each mask of 8 bits, 8 byte indices in a word, for shuffles of 8 symbols.
-struct ShuffleTables {
-  std::array<uint64_t, 256> compress;  // the places of the set bits, then 0
-  std::array<uint64_t, 256>
-      expand;                      // for a set bit its rank among them; 0x80 (no place) for others
-  std::array<uint64_t, 256> join;  // for a set bit 8 + its rank; for others their rank
-};
-
-constexpr ShuffleTables make_shuffle_tables() {
-  ShuffleTables tables{};
-  for (unsigned mask = 0; mask < 256; ++mask) {
-    uint64_t set = 0;
-    uint64_t clear = 0;
-    for (unsigned i = 0; i < 8; ++i) {
-      const bool is_set = (mask >> i & 1) != 0;
-      if (is_set) tables.compress[mask] |= uint64_t{i} << 8 * set;
-      tables.expand[mask] |= (is_set ? set : uint64_t{0x80}) << 8 * i;
-      tables.join[mask] |= (is_set ? 8 + set : clear) << 8 * i;
-      ++(is_set ? set : clear);
-    }
-  }
-  return tables;
-}
-
-constexpr ShuffleTables kShuffles = make_shuffle_tables();
-
-}  // namespace
-}  // namespace finedelta
-
-#endif  // FINEDELTA_KERNELS_SYMBOLS_TABLES
+#include "kernels/shuffles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
@@ -54,17 +18,6 @@ namespace {
 HWY_INLINE uint64_t valid_bits(size_t begin, size_t count) {
   return count - begin >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - begin)) - 1;
 }
-
-#if HWY_TARGET != HWY_SCALAR
-// The streams of all classes that there are.
-void copy_streams(const uint8_t* classes, size_t count, size_t group, const uint8_t* const* stream,
-                  const uint8_t** to) {
-  const size_t blocks = (count + 63) / 64;
-  const size_t most =
-      classes == nullptr || blocks == 0 ? 0 : *std::max_element(classes, classes + blocks);
-  std::copy_n(stream, group * (most + 1), to);
-}
-#endif
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
 
@@ -162,46 +115,6 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
   }
 }
 
-// The places in the streams are kept in registers where the group's size is known.
-template <size_t kGroup>
-void merge_group(const uint64_t* masks, size_t count, const uint8_t* const* stream,
-                 uint8_t* symbols) {
-  const uint8_t* next[kGroup];
-  std::copy_n(stream, kGroup, next);
-  for (size_t i = 0; i < count; i += 64, masks += kGroup) {
-    __m512i merged = _mm512_setzero_si512();
-    for (size_t k = 0; k < kGroup; ++k) {
-      merged = _mm512_mask_expand_epi8(merged, masks[k], load_symbols(next[k]));
-      next[k] += std::popcount(masks[k]);
-    }
-    _mm512_storeu_si512(symbols + i, merged);
-  }
-}
-
-void merge_classes(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
-                   const uint8_t* const* stream, uint8_t* symbols) {
-  std::array<const uint8_t*, scalar::kMostStreams> next{};
-  copy_streams(classes, count, group, stream, next.data());
-  for (size_t i = 0; i < count; i += 64, masks += group) {
-    const uint8_t** const of_class =
-        next.data() + (classes != nullptr ? classes[i / 64] * group : 0);
-    __m512i merged = _mm512_setzero_si512();
-    for (size_t k = 0; k < group; ++k) {
-      merged = _mm512_mask_expand_epi8(merged, masks[k], load_symbols(of_class[k]));
-      of_class[k] += std::popcount(masks[k]);
-    }
-    _mm512_storeu_si512(symbols + i, merged);
-  }
-}
-
-void merge(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
-           const uint8_t* const* stream, uint8_t* symbols) {
-  if (classes == nullptr && group == 4) return merge_group<4>(masks, count, stream, symbols);
-  if (classes == nullptr && group == 6) return merge_group<6>(masks, count, stream, symbols);
-  if (classes == nullptr && group == 8) return merge_group<8>(masks, count, stream, symbols);
-  merge_classes(masks, classes, count, group, stream, symbols);
-}
-
 #elif HWY_TARGET == HWY_SCALAR
 
 void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
@@ -226,44 +139,9 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
   scalar::partition_symbols(contexts, symbols, count, streams, stream);
 }
 
-void merge(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
-           const uint8_t* const* stream, uint8_t* symbols) {
-  scalar::merge_symbols(masks, classes, count, group, stream, symbols);
-}
-
 #else
 
 // Elsewhere 8 symbols at a time are shuffled by what a table says for their mask.
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-using D16 = hn::FixedTag<uint8_t, 16>;
-using V16 = hn::Vec<D16>;
-using D8 = hn::FixedTag<uint8_t, 8>;
-
-// 8 indices, and whatever behind them.
-HWY_INLINE V16 load_indices(const uint64_t& indices) {
-  return hn::ZeroExtendVector(D16(),
-                              hn::BitCast(D8(), hn::Set(hn::FixedTag<uint64_t, 1>(), indices)));
-}
-
-template <class M>
-HWY_INLINE uint32_t bits_of(M mask) {
-  uint8_t bytes[8] = {};
-  hn::StoreMaskBits(D16(), mask, bytes);
-  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
-}
-
-HWY_INLINE void append(uint32_t mask, V16 symbols, uint8_t*& to) {
-  hn::StoreU(hn::TableLookupBytes(symbols, load_indices(kShuffles.compress[mask])), D16(), to);
-  to += std::popcount(mask);
-}
-
-// `mask` has a bit for each of 16 symbols.
-HWY_INLINE void append_16(uint32_t mask, V16 symbols, uint8_t*& to) {
-  append(mask & 255, symbols, to);
-  append(mask >> 8, hn::ShiftRightBytes<8>(D16(), symbols), to);
-}
 
 HWY_INLINE uint32_t valid_16(size_t begin, size_t count) {
   return static_cast<uint32_t>(valid_bits(begin, count) & 0xFFFF);
@@ -341,30 +219,6 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
   }
 }
 
-HWY_INLINE V16 expand(uint32_t mask, const uint8_t*& from) {
-  const V16 loaded = hn::ZeroExtendVector(D16(), hn::LoadU(D8(), from));
-  from += std::popcount(mask);
-  return hn::TableLookupBytesOr0(loaded, load_indices(kShuffles.expand[mask]));
-}
-
-void merge(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
-           const uint8_t* const* stream, uint8_t* symbols) {
-  std::array<const uint8_t*, scalar::kMostStreams> next{};
-  copy_streams(classes, count, group, stream, next.data());
-  const D8 d8;
-  for (size_t i = 0; i < count; i += 8) {
-    const uint64_t* const of_block = masks + i / 64 * group;
-    const uint8_t** const of_class =
-        next.data() + (classes != nullptr ? classes[i / 64] * group : 0);
-    V16 merged = hn::Zero(D16());
-    for (size_t k = 0; k < group; ++k) {
-      const auto mask = static_cast<uint32_t>(of_block[k] >> i % 64 & 255);
-      merged = hn::Or(merged, expand(mask, of_class[k]));
-    }
-    hn::StoreU(hn::LowerHalf(d8, merged), d8, symbols + i);
-  }
-}
-
 #endif
 
 // Compiled for each target: the others have an instruction that counts bits.
@@ -389,7 +243,6 @@ HWY_EXPORT(select);
 HWY_EXPORT(split);
 HWY_EXPORT(join);
 HWY_EXPORT(partition);
-HWY_EXPORT(merge);
 
 size_t count_bits(const std::byte* bits, size_t count) {
   return HWY_DYNAMIC_DISPATCH(ones)(bits, count);
@@ -416,11 +269,6 @@ void join_symbols(const std::byte* bits, size_t count, Branch left, Branch right
 void partition_symbols(const uint8_t* contexts, const uint8_t* symbols, size_t count,
                        size_t streams, uint8_t* const* stream) {
   HWY_DYNAMIC_DISPATCH(partition)(contexts, symbols, count, streams, stream);
-}
-
-void merge_symbols(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
-                   const uint8_t* const* stream, uint8_t* symbols) {
-  HWY_DYNAMIC_DISPATCH(merge)(masks, classes, count, group, stream, symbols);
 }
 
 }  // namespace finedelta

@@ -33,12 +33,6 @@ void join_symbols(const std::byte* bits, size_t count, Branch left, Branch right
 void partition_symbols(const uint8_t* contexts, const uint8_t* symbols, size_t count,
                        size_t streams, uint8_t* const* stream);
 
-// The inverse, for contexts as masks: of each block of 64 symbols, bit i of masks[block * group +
-// k] tells whether symbol i comes from the stream k behind the first one of its class. Stream
-// classes[block] * group is that first one; without classes (null) it is stream 0.
-void merge_symbols(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
-                   const uint8_t* const* stream, uint8_t* symbols);
-
 // How many of the first `count` bits are set; those behind them, in the same word of 8 bytes, are
 // 0.
 size_t count_bits(const std::byte* bits, size_t count);

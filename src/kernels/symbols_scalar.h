@@ -72,21 +72,6 @@ inline void partition_symbols(const uint8_t* contexts, const uint8_t* symbols, s
   }
 }
 
-inline void merge_symbols(const uint64_t* masks, const uint8_t* classes, size_t count, size_t group,
-                          const uint8_t* const* stream, uint8_t* symbols) {
-  std::array<const uint8_t*, kMostStreams> next{};
-  const size_t most_class =
-      classes == nullptr ? 0 : *std::max_element(classes, classes + (count + 63) / 64);
-  std::copy_n(stream, group * (most_class + 1), next.begin());
-  for (size_t i = 0; i < count; ++i) {
-    const size_t block = i / 64;
-    const size_t first = classes == nullptr ? 0 : classes[block] * group;
-    for (size_t k = 0; k < group; ++k) {
-      if ((masks[block * group + k] >> i % 64 & 1) != 0) symbols[i] = *next[first + k]++;
-    }
-  }
-}
-
 }  // namespace finedelta::scalar
 
 #endif  // FINEDELTA_KERNELS_SYMBOLS_SCALAR_H_

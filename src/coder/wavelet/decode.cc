@@ -7,6 +7,7 @@
 #include "coder/wavelet/table.h"
 #include "coder/wavelet/tree.h"
 #include "coder/wavelet/wavelet.h"
+#include "kernels/merge_contexts.h"
 #include "kernels/nibble_rans.h"
 
 namespace finedelta {
@@ -171,8 +172,8 @@ class SymbolDecoder {
       if (!decode_stream(symbols, counts[k], next)) return false;
       next += counts[k] + kSymbolSlack;
     }
-    merge_symbols(scratch_.masks.data(), classes(), units_, model_.contexts, streams.data(),
-                  scratch_.symbols.data());
+    merge_contexts(scratch_.map.data(), classes(), units_, model_.contexts, streams.data(),
+                   scratch_.symbols.data());
     return true;
   }
 
@@ -198,20 +199,19 @@ class SymbolDecoder {
     return streams_.decode(tree_, count, to);
   }
 
-  // The masks of all blocks, and how many units each stream has.
+  // The map of all contexts, and how many units each stream has.
   std::array<uint32_t, wavelet::kMostStreams> sort_units(Bytes prediction) {
     std::array<uint32_t, wavelet::kMostStreams> counts{};
-    scratch_.masks.resize(wavelet::block_count(units_) * model_.contexts);
-    if (model_.contexts > 1) {
-      context_masks_of(layout_.bits / 8, prediction.data(), units_, model_.context_leading(layout_),
-                       classes(), scratch_.masks.data(), counts.data());
-      return counts;
+    wavelet::room_for(wavelet::block_count(units_) * context_map_words(model_.contexts) + 8,
+                      scratch_.map);
+    const LeadingBits bits = model_.context_leading(layout_);
+    if (model_.contexts == 1) {
+      // Any bytes are of the only context; there may be no prediction.
+      wavelet::room_for(units_ * layout_.bits / 8, scratch_.coded);
+      prediction = scratch_.coded;
     }
-    for (size_t block = 0; block < scratch_.masks.size(); ++block) {
-      const size_t size = std::min(wavelet::kBlockUnits, units_ - block * wavelet::kBlockUnits);
-      scratch_.masks[block] = ~uint64_t{0} >> (wavelet::kBlockUnits - size);
-      counts[scratch_.classes[block]] += static_cast<uint32_t>(size);
-    }
+    context_map_of(layout_.bits / 8, prediction.data(), units_, bits, classes(),
+                   scratch_.map.data(), counts.data());
     return counts;
   }
 

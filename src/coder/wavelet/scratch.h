@@ -56,7 +56,7 @@ struct Scratch {
   std::vector<uint8_t> contexts;     // of each unit
   std::vector<uint8_t> classes;      // of each block
   std::vector<uint16_t> activities;  // likewise
-  std::vector<uint64_t> masks;       // the contexts of each block
+  std::vector<uint64_t> map;         // of the contexts of each block
   std::vector<uint8_t> symbols;
   std::vector<uint8_t> streams;  // the symbols of each context
   std::vector<std::byte> coded;  // the bits of all coded nodes

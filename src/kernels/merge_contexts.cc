@@ -1,0 +1,145 @@
+#include "kernels/merge_contexts.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "kernels/residual.h"
+#include "kernels/symbols.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/merge_contexts.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/shuffles-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace finedelta::HWY_NAMESPACE {
+namespace {
+
+constexpr size_t kMostStreams = 16;
+
+// The streams of all classes that there are.
+void copy_streams(const uint8_t* classes, size_t count, size_t group, const uint8_t* const* stream,
+                  const uint8_t** to) {
+  const size_t blocks = (count + 63) / 64;
+  const size_t most =
+      classes == nullptr || blocks == 0 ? 0 : *std::max_element(classes, classes + blocks);
+  std::copy_n(stream, group * (most + 1), to);
+}
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+
+// The map has masks: 64 symbols of each stream are expanded by one instruction. Places in the
+// streams stay in memory: GCC keeps them in vectors otherwise, which is slower.
+void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
+           const uint8_t* const* stream, uint8_t* symbols) {
+  std::array<const uint8_t*, kMostStreams> next{};
+  copy_streams(classes, count, group, stream, next.data());
+  for (size_t i = 0; i < count; i += 64, map += context_map_words(group)) {
+    const uint8_t** const of_class =
+        next.data() + (classes != nullptr ? classes[i / 64] * group : 0);
+    __m512i merged = _mm512_setzero_si512();
+    for (size_t k = 0; k < group; ++k) {
+      merged = _mm512_mask_expand_epi8(merged, map[k], _mm512_loadu_si512(of_class[k]));
+      of_class[k] += std::popcount(map[k]);
+    }
+    _mm512_storeu_si512(symbols + i, merged);
+  }
+}
+
+#elif HWY_TARGET == HWY_SCALAR
+
+void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
+           const uint8_t* const* stream, uint8_t* symbols) {
+  const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
+  std::array<const uint8_t*, kMostStreams> next{};
+  copy_streams(classes, count, group, stream, next.data());
+  for (size_t i = 0; i < count; ++i) {
+    const size_t first = classes == nullptr ? 0 : classes[i / 64] * group;
+    symbols[i] = *next[first + contexts[i]]++;
+  }
+}
+
+#else
+
+// The map has bytes. So many symbols at a time are merged, and of so many streams; what is between
+// two steps stays in the first-level cache.
+constexpr size_t kBlock = 2048;
+constexpr size_t kMostAtOnce = 4;
+
+// Streams from 0 on are those of contexts from `first` on, the last one of all others.
+void merge_streams(const uint8_t* contexts, size_t count, size_t first, size_t streams,
+                   const uint8_t** next, uint8_t* symbols) {
+  const uint8_t* from[kMostAtOnce];
+  std::copy_n(next, streams, from);
+  for (size_t i = 0; i < count; i += 16) {
+    const uint32_t valid = count - i >= 16 ? 0xFFFF : (1u << (count - i)) - 1;
+    const V16 context = hn::LoadU(D16(), contexts + i);
+    V16 low = hn::Zero(D16());
+    V16 high = hn::Zero(D16());
+    uint32_t left = valid;
+    for (size_t k = 0; k < streams; ++k) {
+      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(first + k));
+      const uint32_t mask = k + 1 < streams ? bits_of(hn::Eq(context, wanted)) & valid : left;
+      left &= ~mask;
+      low = hn::Or(low, expand_8(mask & 255, from[k]));
+      high = hn::Or(high, expand_8(mask >> 8, from[k]));
+    }
+    hn::StoreU(hn::ConcatLowerLower(D16(), high, low), D16(), symbols + i);
+  }
+  std::copy_n(from, streams, next);
+}
+
+// Contexts from `first` to `group` - 1, of at most kBlock symbols; next[0] is the stream of the
+// first one. Where there are many, the later ones are taken to be rare: they are merged apart, and
+// then are one stream.
+void merge_block(const uint8_t* contexts, size_t count, size_t first, size_t group,
+                 const uint8_t** next, uint8_t* symbols) {
+  if (group - first <= kMostAtOnce) {
+    return merge_streams(contexts, count, first, group - first, next, symbols);
+  }
+  constexpr size_t kAlone = kMostAtOnce - 1;
+  uint8_t rare_contexts[kBlock + kSymbolSlack];
+  uint8_t rare[kBlock + kSymbolSlack];
+  const size_t many =
+      select_symbols(contexts, count, static_cast<uint8_t>(first + kAlone), rare_contexts);
+  merge_block(rare_contexts, many, first + kAlone, group, next + kAlone, rare);
+  const uint8_t* from[kMostAtOnce];
+  std::copy_n(next, kAlone, from);
+  from[kAlone] = rare;
+  merge_streams(contexts, count, first, kMostAtOnce, from, symbols);
+  std::copy_n(from, kAlone, next);
+}
+
+void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
+           const uint8_t* const* stream, uint8_t* symbols) {
+  const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
+  std::array<const uint8_t*, kMostStreams> next{};
+  copy_streams(classes, count, group, stream, next.data());
+  const size_t step = classes == nullptr ? kBlock : 64;
+  for (size_t i = 0; i < count; i += step) {
+    const size_t first = classes == nullptr ? 0 : classes[i / 64] * group;
+    merge_block(contexts + i, std::min(step, count - i), 0, group, next.data() + first,
+                symbols + i);
+  }
+}
+
+#endif
+
+}  // namespace
+}  // namespace finedelta::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace finedelta {
+
+HWY_EXPORT(merge);
+
+void merge_contexts(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
+                    const uint8_t* const* stream, uint8_t* symbols) {
+  HWY_DYNAMIC_DISPATCH(merge)(map, classes, count, group, stream, symbols);
+}
+
+}  // namespace finedelta
+#endif  // HWY_ONCE

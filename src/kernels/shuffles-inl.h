@@ -1,0 +1,98 @@
+// Compressing and expanding bytes where no instruction does it: 8 at a time are shuffled by what a
+// table says for their mask. Included once for each Highway target, by .cc files only.
+#ifndef FINEDELTA_KERNELS_SHUFFLES_TABLES
+#define FINEDELTA_KERNELS_SHUFFLES_TABLES
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace finedelta {
+
+// For each mask of 8 bits, 8 byte indices in a word.
+struct ShuffleTables {
+  std::array<uint64_t, 256> compress;  // the places of the set bits, then 0
+  std::array<uint64_t, 256>
+      expand;                      // for a set bit its rank among them; 0x80 (no place) for others
+  std::array<uint64_t, 256> join;  // for a set bit 8 + its rank; for others their rank
+};
+
+constexpr ShuffleTables make_shuffle_tables() {
+  ShuffleTables tables{};
+  for (unsigned mask = 0; mask < 256; ++mask) {
+    uint64_t set = 0;
+    uint64_t clear = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+      const bool is_set = (mask >> i & 1) != 0;
+      if (is_set) tables.compress[mask] |= uint64_t{i} << 8 * set;
+      tables.expand[mask] |= (is_set ? set : uint64_t{0x80}) << 8 * i;
+      tables.join[mask] |= (is_set ? 8 + set : clear) << 8 * i;
+      ++(is_set ? set : clear);
+    }
+  }
+  return tables;
+}
+
+inline constexpr ShuffleTables kShuffles = make_shuffle_tables();
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_KERNELS_SHUFFLES_TABLES
+
+#if defined(FINEDELTA_KERNELS_SHUFFLES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FINEDELTA_KERNELS_SHUFFLES_INL_H_
+#undef FINEDELTA_KERNELS_SHUFFLES_INL_H_
+#else
+#define FINEDELTA_KERNELS_SHUFFLES_INL_H_
+#endif
+
+#include "hwy/highway.h"
+
+#if HWY_TARGET != HWY_SCALAR
+HWY_BEFORE_NAMESPACE();
+namespace finedelta::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D16 = hn::FixedTag<uint8_t, 16>;
+using V16 = hn::Vec<D16>;
+using D8 = hn::FixedTag<uint8_t, 8>;
+
+// 8 indices, and whatever behind them.
+HWY_INLINE V16 load_indices(const uint64_t& indices) {
+  return hn::ZeroExtendVector(D16(),
+                              hn::BitCast(D8(), hn::Set(hn::FixedTag<uint64_t, 1>(), indices)));
+}
+
+template <class M>
+HWY_INLINE uint32_t bits_of(M mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(D16(), mask, bytes);
+  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
+}
+
+// Appends the symbols whose bits are set, of the lowest 8; writes 16 bytes.
+HWY_INLINE void append_8(uint32_t mask, V16 symbols, uint8_t*& to) {
+  hn::StoreU(hn::TableLookupBytes(symbols, load_indices(kShuffles.compress[mask])), D16(), to);
+  to += std::popcount(mask);
+}
+
+// `mask` has a bit for each of 16 symbols.
+HWY_INLINE void append_16(uint32_t mask, V16 symbols, uint8_t*& to) {
+  append_8(mask & 255, symbols, to);
+  append_8(mask >> 8, hn::ShiftRightBytes<8>(D16(), symbols), to);
+}
+
+// The next symbols in the places of the bits that are set, 0 elsewhere; reads 8 bytes.
+HWY_INLINE V16 expand_8(uint32_t mask, const uint8_t*& from) {
+  const V16 loaded = hn::ZeroExtendVector(D16(), hn::LoadU(D8(), from));
+  from += std::popcount(mask);
+  return hn::TableLookupBytesOr0(loaded, load_indices(kShuffles.expand[mask]));
+}
+
+}  // namespace finedelta::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
+
+#endif  // per-target include guard
