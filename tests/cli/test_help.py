@@ -59,7 +59,7 @@ def test_help_fits_a_terminal(run, words):
     ("unpack", "--output --weights-only --sha256 --force --threads --memory --json --quiet --help"),
     ("verify", "--base --threads --memory --json --quiet --help"),
     ("inspect", "--threads --memory --json --quiet --help"),
-    ("plan", "--no-base --all --threads --memory --json --quiet --help"),
+    ("plan", "--no-base --all --level --threads --memory --json --quiet --help"),
     ("extract", "--output --force --threads --memory --json --quiet --help"),
 ])
 def test_options(run, verb, options):

@@ -62,7 +62,7 @@ def test_program(run, words, message):
     ("pack", ["a", "b", "-o", "x", "-10"], "unknown option '-10'"),
     ("pack", ["-o", "x", "-5", "a"], ONE_MODEL),
     ("unpack", ["a", "b", "-o", "x", "-5"], "unknown option '-5'"),
-    ("plan", ["a", "b", "--level", "5"], "unknown option '--level'"),
+    ("inspect", ["a", "--level", "5"], "unknown option '--level'"),
     ("pack", ["a", "b", "-o", "x", "--threads=1", "--threads=1"], "--threads is given twice"),
     ("pack", ["a", "b", "-o", "x", "--memory", "67108863"],
      "--memory '67108863' is too little: 64 MiB is the least"),
