@@ -202,38 +202,5 @@ TEST_P(ResidualKernel, ContextsAndLeadingSymbolsEqualTheReference) {
   }
 }
 
-template <typename T>
-void check_masks(size_t count, LeadingBits bits, unsigned classes) {
-  SCOPED_TRACE(testing::Message() << count << " units of " << sizeof(T) << ", shift " << bits.shift
-                                  << ", top " << bits.top << ", most " << +bits.most << ", "
-                                  << classes << " classes");
-  const Pair<T> pair(count, count);
-  const size_t group = bits.most + size_t{1};
-  const size_t blocks = (count + 63) / 64;
-  std::vector<uint8_t> of_block(blocks);
-  for (size_t i = 0; i < blocks; ++i) of_block[i] = static_cast<uint8_t>(i * 7 % classes);
-  const uint8_t* const given = classes > 1 ? of_block.data() : nullptr;
-  std::vector<uint64_t> expected(blocks * group);
-  std::vector<uint32_t> expected_counts(group * classes, 5);
-  scalar::context_masks_of<T>(pair.value.data(), 0, count, bits, given, expected.data(),
-                              expected_counts.data());
-  std::vector<uint64_t> masks(blocks * group, 0xA5A5);
-  std::vector<uint32_t> counts(group * classes, 5);  // they are added to
-  context_masks_of(sizeof(T), pair.value.data(), count, bits, given, masks.data(), counts.data());
-  ASSERT_EQ(masks, expected);
-  ASSERT_EQ(counts, expected_counts);
-}
-
-TEST_P(ResidualKernel, MasksOfContextsEqualTheReference) {
-  for (const size_t count : interesting_counts()) {
-    for_every_unit([&]<typename T>(T) {
-      for (const auto& [most, classes] : {std::pair<uint8_t, unsigned>{0, 1}, {2, 4}, {15, 1}}) {
-        for (const LeadingBits bits : leading_bits<T>(most)) check_masks<T>(count, bits, classes);
-      }
-    });
-    if (HasFatalFailure()) return;
-  }
-}
-
 }  // namespace
 }  // namespace finedelta

@@ -168,42 +168,5 @@ TEST_P(SymbolsKernel, Partitions) {
   }
 }
 
-// Symbols that were partitioned by class and context come back in their order.
-void check_merge(size_t count, size_t group, unsigned classes) {
-  SCOPED_TRACE(testing::Message() << count << " symbols, " << group << " contexts of " << classes
-                                  << " classes");
-  const ExactBytes symbols = random_symbols(count, 256, count);
-  const ExactBytes of_unit = random_symbols(count, static_cast<unsigned>(group), 3);
-  const std::vector<std::byte> random = pseudo_random_bytes(words(count), 5);
-  std::vector<uint8_t> of_block;
-  for (const std::byte byte : random) {
-    of_block.push_back(static_cast<uint8_t>(std::to_integer<unsigned>(byte) % classes));
-  }
-  std::vector<uint64_t> masks(words(count) * group);
-  ExactBytes contexts = symbol_buffer(count);
-  for (size_t i = 0; i < count; ++i) {
-    const size_t context = of_unit.symbols()[i];
-    masks[i / 64 * group + context] |= uint64_t{1} << i % 64;
-    contexts.symbols()[i] = static_cast<uint8_t>(of_block[i / 64] * group + context);
-  }
-  Streams streams(contexts, count, group * classes);
-  scalar::partition_symbols(contexts.symbols(), symbols.symbols(), count, group * classes,
-                            streams.places.data());
-  ExactBytes merged = symbol_buffer(count);
-  merge_symbols(masks.data(), classes > 1 ? of_block.data() : nullptr, count, group,
-                streams.places.data(), merged.symbols());
-  ASSERT_EQ(merged.first(count), symbols.first(count));
-}
-
-TEST_P(SymbolsKernel, Merges) {
-  constexpr std::array<std::pair<size_t, unsigned>, 8> kShapes = {
-      {{1, 1}, {2, 1}, {7, 1}, {16, 1}, {1, 4}, {3, 2}, {4, 4}, {8, 2}}};
-  for (const size_t count : interesting_counts()) {
-    for (const auto& [group, classes] : kShapes) {
-      ASSERT_NO_FATAL_FAILURE(check_merge(count, group, classes));
-    }
-  }
-}
-
 }  // namespace
 }  // namespace finedelta
