@@ -71,7 +71,7 @@ constexpr size_t kMostAtOnce = 4;
 // Streams from 0 on are those of contexts from `first` on, the last one of all others.
 void merge_streams(const uint8_t* contexts, size_t count, size_t first, size_t streams,
                    const uint8_t** next, uint8_t* symbols) {
-  const uint8_t* from[kMostAtOnce];
+  const uint8_t* from[kMostStreams];
   std::copy_n(next, streams, from);
   for (size_t i = 0; i < count; i += 16) {
     const uint32_t valid = count - i >= 16 ? 0xFFFF : (1u << (count - i)) - 1;
@@ -117,11 +117,15 @@ void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t gro
   const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
   std::array<const uint8_t*, kMostStreams> next{};
   copy_streams(classes, count, group, stream, next.data());
-  const size_t step = classes == nullptr ? kBlock : 64;
-  for (size_t i = 0; i < count; i += step) {
-    const size_t first = classes == nullptr ? 0 : classes[i / 64] * group;
-    merge_block(contexts + i, std::min(step, count - i), 0, group, next.data() + first,
-                symbols + i);
+  if (classes == nullptr) {
+    for (size_t i = 0; i < count; i += kBlock) {
+      merge_block(contexts + i, std::min(kBlock, count - i), 0, group, next.data(), symbols + i);
+    }
+    return;
+  }
+  for (size_t i = 0; i < count; i += 64) {
+    merge_streams(contexts + i, std::min<size_t>(64, count - i), 0, group,
+                  next.data() + classes[i / 64] * group, symbols + i);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "kernels/bytes-inl.h"
+#include "kernels/shuffles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
@@ -224,10 +225,47 @@ struct Vectors {
     return taken;
   }
 #else
+#if HWY_TARGET == HWY_AVX2
+  // Without a branch, which could not be foreseen: the next differences are shuffled to their
+  // places by what a table says for each mask of 8.
+  static HWY_INLINE V take_large_shuffled(const uint8_t* symbols, V small,
+                                          const std::byte*& large) {
+    const __m128i loaded = _mm_loadu_si128(reinterpret_cast<const __m128i*>(symbols));
+    const __m128i is_large =
+        _mm_cmpeq_epi8(_mm_max_epu8(loaded, _mm_set1_epi8(kLargeDifference)), loaded);
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(is_large));
+    if (mask == 0) return small;
+    const auto places = [](unsigned of_8) HWY_ATTR {
+      return _mm_cvtsi64_si128(static_cast<int64_t>(kShuffles.expand[of_8]));
+    };
+    if constexpr (sizeof(T) == 4) {
+      const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(large));
+      large += sizeof(T) * static_cast<size_t>(std::popcount(mask & 255));
+      const __m256i taken =
+          _mm256_permutevar8x32_epi32(next, _mm256_cvtepu8_epi32(places(mask & 255)));
+      return V{_mm256_blendv_epi8(small.raw, taken, _mm256_cvtepi8_epi32(is_large))};
+    } else {
+      const auto half = [&](unsigned of_8) HWY_ATTR {
+        const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(large));
+        large += sizeof(T) * static_cast<size_t>(std::popcount(of_8));
+        const __m128i twice = _mm_slli_epi16(_mm_cvtepu8_epi16(places(of_8)), 1);
+        const __m128i both = _mm_or_si128(twice, _mm_slli_epi16(twice, 8));
+        return _mm_shuffle_epi8(next, _mm_add_epi8(both, _mm_set1_epi16(0x100)));
+      };
+      const __m128i low = half(mask & 255);
+      const __m256i taken = _mm256_set_m128i(half(mask >> 8), low);
+      return V{_mm256_blendv_epi8(small.raw, taken, _mm256_cvtepi8_epi16(is_large))};
+    }
+  }
+#endif
+
   static HWY_INLINE V take_large(const uint8_t* symbols, V small, const std::byte*& large) {
     const D d;
     const size_t lanes = hn::Lanes(d);
     const auto is_large = [&](size_t i) { return symbols[i] >= kLargeDifference; };
+#if HWY_TARGET == HWY_AVX2
+    if constexpr (sizeof(T) > 1) return take_large_shuffled(symbols, small, large);
+#endif
     if (!any_large(symbols)) return small;
     T differences[HWY_MAX_BYTES / sizeof(T)];
     hn::StoreU(small, d, differences);

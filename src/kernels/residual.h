@@ -43,9 +43,8 @@ void contexts_of(unsigned unit, const std::byte* value, size_t count, LeadingBit
 
 // The same as a map, for merge_contexts on the same target: for each block of 64 units
 // context_map_words(group) words, and 8 behind all that may be touched. Its form is the target's
-// affair. `bits.most` is group - 1, below
-// 16. Adds to counts[classes[block] * group + k], or without classes (null) to counts[k], how many
-// units have context k.
+// affair. `bits.most` is group - 1, below 16. Adds to counts[classes[block] * group + k], or
+// without classes (null) to counts[k], how many units have context k.
 constexpr size_t context_map_words(size_t group) { return std::max<size_t>(group, 8); }
 void context_map_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
                     const uint8_t* classes, uint64_t* map, uint32_t* counts);

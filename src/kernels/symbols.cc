@@ -87,18 +87,6 @@ void join_branches(const std::byte* bits, size_t count, Branch left, Branch righ
   }
 }
 
-void join(const std::byte* bits, size_t count, Branch left, Branch right, uint8_t* symbols) {
-  if (left.symbols != nullptr && right.symbols != nullptr) {
-    join_branches<true, true>(bits, count, left, right, symbols);
-  } else if (left.symbols != nullptr) {
-    join_branches<true, false>(bits, count, left, right, symbols);
-  } else if (right.symbols != nullptr) {
-    join_branches<false, true>(bits, count, left, right, symbols);
-  } else {
-    join_branches<false, false>(bits, count, left, right, symbols);
-  }
-}
-
 void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t streams,
                uint8_t* const* stream) {
   std::array<uint8_t*, scalar::kMostStreams> next{};
@@ -183,23 +171,28 @@ size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left,
   return went_right;
 }
 
-void join(const std::byte* bits, size_t count, Branch left, Branch right, uint8_t* symbols) {
-  uint8_t constants[2][16];
-  std::fill_n(constants[0], 16, left.constant);
-  std::fill_n(constants[1], 16, right.constant);
-  const size_t left_step = left.symbols != nullptr ? 1 : 0;
-  const size_t right_step = right.symbols != nullptr ? 1 : 0;
-  const uint8_t* from_left = left_step != 0 ? left.symbols : constants[0];
-  const uint8_t* from_right = right_step != 0 ? right.symbols : constants[1];
+template <bool kLeft, bool kRight>
+void join_branches(const std::byte* bits, size_t count, Branch left, Branch right,
+                   uint8_t* symbols) {
   const D8 d8;
-  for (size_t i = 0; i < count; i += 8) {
-    const auto mask = std::to_integer<uint32_t>(bits[i / 8]);
-    const V16 both = hn::Combine(D16(), hn::LoadU(d8, from_right), hn::LoadU(d8, from_left));
-    const V16 joined = hn::TableLookupBytes(both, load_indices(kShuffles.join[mask]));
-    hn::StoreU(hn::LowerHalf(d8, joined), d8, symbols + i);
+  const auto left_constant = hn::Set(d8, left.constant);
+  const auto right_constant = hn::Set(d8, right.constant);
+  // 8 symbols, of which so many before them came from the right.
+  const auto joined = [&](size_t before, size_t rights, uint32_t mask) HWY_ATTR {
+    const auto from_left = kLeft ? hn::LoadU(d8, left.symbols + before - rights) : left_constant;
+    const auto from_right = kRight ? hn::LoadU(d8, right.symbols + rights) : right_constant;
+    const V16 both = hn::Combine(D16(), from_right, from_left);
+    return hn::TableLookupBytes(both, load_indices(kShuffles.join[mask]));
+  };
+  for (size_t i = 0; i < count; i += 16) {
+    const uint32_t mask = load<uint16_t>(bits + i / 8);
     const auto rights = static_cast<size_t>(std::popcount(mask));
-    from_right += right_step * rights;
-    from_left += left_step * (8 - rights);
+    const auto low_rights = static_cast<size_t>(std::popcount(mask & 255));
+    const V16 low = joined(0, 0, mask & 255);
+    const V16 high = joined(8, low_rights, mask >> 8);
+    hn::StoreU(hn::ConcatLowerLower(D16(), high, low), D16(), symbols + i);
+    if constexpr (kLeft) left.symbols += 16 - rights;
+    if constexpr (kRight) right.symbols += rights;
   }
 }
 
@@ -219,6 +212,20 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
   }
 }
 
+#endif
+
+#if HWY_TARGET != HWY_SCALAR
+void join(const std::byte* bits, size_t count, Branch left, Branch right, uint8_t* symbols) {
+  if (left.symbols != nullptr && right.symbols != nullptr) {
+    join_branches<true, true>(bits, count, left, right, symbols);
+  } else if (left.symbols != nullptr) {
+    join_branches<true, false>(bits, count, left, right, symbols);
+  } else if (right.symbols != nullptr) {
+    join_branches<false, true>(bits, count, left, right, symbols);
+  } else {
+    join_branches<false, false>(bits, count, left, right, symbols);
+  }
+}
 #endif
 
 // Compiled for each target: the others have an instruction that counts bits.
