@@ -39,7 +39,7 @@ struct LeadingBits {
   uint8_t most = 0;
 };
 void contexts_of(unsigned unit, const std::byte* value, size_t count, LeadingBits bits,
-                 uint8_t* contexts);
+                 uint8_t* out);
 
 // The same as a map, for merge_contexts on the same target: for each block of 64 units
 // context_map_words(group) words, and 8 behind all that may be touched. Its form is the target's
