@@ -254,8 +254,19 @@ void name(const std::byte* differences, size_t count, uint8_t* symbols, BitSink&
 
 template <typename T>
 void name(const std::byte* differences, size_t count, uint8_t* symbols, BitSink& bits) {
+  constexpr size_t kMarked = 1024;
   BitSink sink = bits;
-  scalar::name_large_differences<T>(differences, count, symbols, sink);
+  for (size_t begin = 0; begin < count; begin += kMarked) {
+    std::byte marks[kMarked / 8];
+    const size_t size = std::min(kMarked, count - begin);
+    mark_symbols(symbols + begin, size, kLargeDifference, marks);
+    for (size_t i = 0; i < size; i += 64) {
+      for (auto word = load<uint64_t>(marks + i / 8); word != 0; word &= word - 1) {
+        const size_t place = begin + i + static_cast<size_t>(std::countr_zero(word));
+        scalar::name_large_difference<T>(differences, place, symbols, sink);
+      }
+    }
+  }
   bits = sink;
 }
 

@@ -12,17 +12,23 @@
 
 namespace finedelta::scalar {
 
+// Difference i, which is large.
+template <typename T>
+void name_large_difference(const std::byte* differences, size_t i, uint8_t* symbols,
+                           BitSink& bits) {
+  const int64_t difference = load<std::make_signed_t<T>>(differences + i * sizeof(T));
+  const auto absolute = static_cast<uint32_t>(difference < 0 ? -difference : difference);
+  const auto own = static_cast<unsigned>(std::bit_width(absolute)) - 2;
+  symbols[i] = static_cast<uint8_t>(kLargeDifference + 4 * (own + 1 - kLeastLargeLog2) +
+                                    2 * (absolute >> own & 1) + (difference < 0 ? 1 : 0));
+  bits.put(absolute & ((uint64_t{1} << own) - 1), own);
+}
+
 template <typename T>
 void name_large_differences(const std::byte* differences, size_t count, uint8_t* symbols,
                             BitSink& bits) {
   for (size_t i = 0; i < count; ++i) {
-    if (symbols[i] < kLargeDifference) continue;
-    const int64_t difference = load<std::make_signed_t<T>>(differences + i * sizeof(T));
-    const auto absolute = static_cast<uint32_t>(difference < 0 ? -difference : difference);
-    const auto own = static_cast<unsigned>(std::bit_width(absolute)) - 2;
-    symbols[i] = static_cast<uint8_t>(kLargeDifference + 4 * (own + 1 - kLeastLargeLog2) +
-                                      2 * (absolute >> own & 1) + (difference < 0 ? 1 : 0));
-    bits.put(absolute & ((uint64_t{1} << own) - 1), own);
+    if (symbols[i] >= kLargeDifference) name_large_difference<T>(differences, i, symbols, bits);
   }
 }
 

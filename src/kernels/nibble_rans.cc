@@ -1,5 +1,6 @@
 #include "kernels/nibble_rans.h"
 
+#include <bit>
 #include <type_traits>
 
 #include "kernels/nibble_rans_scalar.h"
@@ -74,6 +75,35 @@ constexpr std::array<std::array<uint32_t, 8>, 256> make_word_places() {
   return out;
 }
 alignas(64) constexpr std::array<std::array<uint32_t, 8>, 256> kWordPlaces = make_word_places();
+
+// For each mask of 8 lanes, the lanes whose bits are set, as the last of 8 bytes.
+constexpr std::array<uint64_t, 256> make_last_places() {
+  std::array<uint64_t, 256> out{};
+  for (unsigned mask = 0; mask < 256; ++mask) {
+    for (unsigned i = 0; i < 8; ++i) {
+      if ((mask >> i & 1) != 0) out[mask] = out[mask] >> 8 | uint64_t{i} << 56;
+    }
+  }
+  return out;
+}
+constexpr std::array<uint64_t, 256> kLastPlaces = make_last_places();
+
+// For each nibble the number of ones, and its place among those with as many.
+struct NibbleClasses {
+  alignas(16) std::array<uint8_t, 16> ones{};
+  alignas(16) std::array<uint8_t, 16> rank{};
+};
+constexpr NibbleClasses make_nibble_classes() {
+  NibbleClasses out;
+  for (unsigned place = 0; place < 16; ++place) {
+    const unsigned nibble = kNibbleOrder[place];
+    const auto ones = static_cast<unsigned>(std::popcount(nibble));
+    out.ones[nibble] = static_cast<uint8_t>(ones);
+    out.rank[nibble] = static_cast<uint8_t>(place - kFirstOfClass[ones]);
+  }
+  return out;
+}
+constexpr NibbleClasses kNibbleClasses = make_nibble_classes();
 
 // A number as a type.
 template <size_t kValue>
@@ -347,6 +377,83 @@ uint16_t* encode(RansStates& rans, unsigned skew, const std::byte* bits, size_t 
     state = _mm512_add_epi32(_mm512_slli_epi32(quotient, kNibbleSlotBits), rest);
     state = _mm512_add_epi32(state, _mm512_permutexvar_epi32(nibble, starts));
     _mm512_storeu_si512(states, state);
+  }
+  return words;
+}
+
+#elif HWY_TARGET == HWY_AVX2
+
+HWY_INLINE __m256i high_product(__m256i a, __m256i b) {
+  const __m256i even = _mm256_srli_epi64(_mm256_mul_epu32(a, b), 32);
+  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+  return _mm256_blend_epi32(even, odd, 0xAA);
+}
+
+// What frequencies, starts and reciprocals of all nibbles with as many ones are; a vector looks up
+// 8 numbers at most.
+struct EncodeLookup {
+  explicit HWY_INLINE EncodeLookup(unsigned skew)
+      : frequency(load8(kClassTables[skew].frequency)), start(load8(kClassTables[skew].start)) {
+    alignas(32) std::array<uint32_t, 8> by_class{};
+    for (unsigned k = 0; k <= 4; ++k) {
+      by_class[k] = kNibbleTables[skew].reciprocal[(1u << k) - 1];
+    }
+    reciprocal = _mm256_load_si256(reinterpret_cast<const __m256i*>(by_class.data()));
+  }
+  static HWY_INLINE __m256i load8(const std::array<uint32_t, 16>& from) {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(from.data()));
+  }
+  __m256i frequency, start, reciprocal;
+};
+
+// The lower halves of the lanes of `full` come before `words`, in order. There is room for 8.
+HWY_INLINE uint16_t* put_words(__m256i states, __m256i full, uint16_t* words) {
+  const auto mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(full)));
+  const __m256i low = _mm256_and_si256(states, _mm256_set1_epi32(0xFFFF));
+  const __m128i halves =
+      _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+  const __m128i lanes = _mm_cvtsi64_si128(static_cast<int64_t>(kLastPlaces[mask]));
+  const __m128i twice = _mm_slli_epi16(_mm_cvtepu8_epi16(lanes), 1);
+  const __m128i places =
+      _mm_add_epi8(_mm_or_si128(twice, _mm_slli_epi16(twice, 8)), _mm_set1_epi16(0x100));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(words - 8), _mm_shuffle_epi8(halves, places));
+  return words - std::popcount(mask);
+}
+
+uint16_t* encode(RansStates& rans, unsigned skew, const std::byte* bits, size_t count,
+                 uint16_t* words) {
+  constexpr size_t kLanes = 8;
+  if (rans.lanes < kLanes) return scalar::encode_nibbles(rans, skew, bits, 0, count, words);
+  size_t i = count - count % kLanes;
+  words = scalar::encode_nibbles(rans, skew, bits, i, count, words);
+  const EncodeLookup lookup(skew);
+  const __m128i ones = _mm_load_si128(reinterpret_cast<const __m128i*>(&kNibbleClasses.ones));
+  const __m128i ranks = _mm_load_si128(reinterpret_cast<const __m128i*>(&kNibbleClasses.rank));
+  while (i > 0) {
+    i -= kLanes;
+    auto* const states = reinterpret_cast<__m256i*>(rans.state.data() + (i & (rans.lanes - 1)));
+    __m256i state = _mm256_loadu_si256(states);
+    const __m128i bytes = _mm_cvtsi32_si128(load<int32_t>(bits + i / 2));
+    const __m128i nibbles =
+        _mm_and_si128(_mm_unpacklo_epi8(bytes, _mm_srli_epi16(bytes, 4)), _mm_set1_epi8(15));
+    const __m256i k = _mm256_cvtepu8_epi32(_mm_shuffle_epi8(ones, nibbles));
+    const __m256i rank = _mm256_cvtepu8_epi32(_mm_shuffle_epi8(ranks, nibbles));
+    const __m256i frequency = _mm256_permutevar8x32_epi32(lookup.frequency, k);
+    const __m256i start = _mm256_add_epi32(_mm256_permutevar8x32_epi32(lookup.start, k),
+                                           _mm256_mullo_epi32(rank, frequency));
+    const __m256i keeps =
+        _mm256_cmpgt_epi32(frequency, _mm256_srli_epi32(state, 32 - kNibbleSlotBits));
+    words = put_words(state, _mm256_xor_si256(keeps, _mm256_set1_epi32(-1)), words);
+    state = _mm256_blendv_epi8(_mm256_srli_epi32(state, 16), state, keeps);
+    __m256i quotient = high_product(state, _mm256_permutevar8x32_epi32(lookup.reciprocal, k));
+    __m256i rest = _mm256_sub_epi32(state, _mm256_mullo_epi32(quotient, frequency));
+    const __m256i under = _mm256_cmpgt_epi32(frequency, rest);
+    const __m256i over = _mm256_xor_si256(under, _mm256_set1_epi32(-1));
+    quotient = _mm256_sub_epi32(quotient, over);
+    rest = _mm256_sub_epi32(rest, _mm256_and_si256(over, frequency));
+    state = _mm256_add_epi32(_mm256_slli_epi32(quotient, kNibbleSlotBits),
+                             _mm256_add_epi32(rest, start));
+    _mm256_storeu_si256(states, state);
   }
   return words;
 }

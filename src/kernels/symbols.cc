@@ -196,19 +196,54 @@ void join_branches(const std::byte* bits, size_t count, Branch left, Branch righ
   }
 }
 
+// So many contexts at a time.
+constexpr size_t kMostAtOnce = 4;
+constexpr size_t kBlock = 2048;
+
+// Appends the symbols of contexts from `first` on to `streams` streams, the last of which is for
+// all others too.
+void partition_streams(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t first,
+                       size_t streams, uint8_t** next) {
+  for (size_t i = 0; i < count; i += 16) {
+    const V16 context = hn::LoadU(D16(), contexts + i);
+    const V16 loaded = hn::LoadU(D16(), symbols + i);
+    uint32_t left = valid_16(i, count);
+    for (size_t k = 0; k + 1 < streams; ++k) {
+      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(first + k));
+      const uint32_t mask = bits_of(hn::Eq(context, wanted)) & left;
+      append_16(mask, loaded, next[k]);
+      left &= ~mask;
+    }
+    append_16(left, loaded, next[streams - 1]);
+  }
+}
+
+// At most kBlock symbols of contexts from `first` to `group` - 1. Where there are many, the later
+// ones are taken to be rare: they are put together, and then parted.
+void partition_block(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t first,
+                     size_t group, uint8_t** next) {
+  if (group - first <= kMostAtOnce) {
+    return partition_streams(contexts, symbols, count, first, group - first, next);
+  }
+  constexpr size_t kAlone = kMostAtOnce - 1;
+  uint8_t rare[kBlock + kSymbolSlack];
+  uint8_t rare_contexts[kBlock + kSymbolSlack];
+  const size_t many = select(contexts, count, static_cast<uint8_t>(first + kAlone), rare_contexts);
+  uint8_t* to[kMostAtOnce];
+  std::copy_n(next, kAlone, to);
+  to[kAlone] = rare;
+  partition_streams(contexts, symbols, count, first, kMostAtOnce, to);
+  std::copy_n(to, kAlone, next);
+  partition_block(rare_contexts, rare, many, first + kAlone, group, next + kAlone);
+}
+
 void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t streams,
                uint8_t* const* stream) {
   std::array<uint8_t*, scalar::kMostStreams> next{};
   std::copy_n(stream, streams, next.begin());
-  const V16 last = hn::Set(D16(), static_cast<uint8_t>(streams - 1));
-  for (size_t i = 0; i < count; i += 16) {
-    const V16 context = hn::Min(hn::LoadU(D16(), contexts + i), last);
-    const V16 loaded = hn::LoadU(D16(), symbols + i);
-    const uint32_t valid = valid_16(i, count);
-    for (size_t k = 0; k < streams; ++k) {
-      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(k));
-      append_16(bits_of(hn::Eq(context, wanted)) & valid, loaded, next[k]);
-    }
+  for (size_t i = 0; i < count; i += kBlock) {
+    partition_block(contexts + i, symbols + i, std::min(kBlock, count - i), 0, streams,
+                    next.data());
   }
 }
 
