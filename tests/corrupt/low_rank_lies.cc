@@ -104,7 +104,7 @@ Lie of_tensor(std::string name, size_t tensor, uint32_t base, std::string_view w
   return misled(
       std::move(name),
       [&](Parts& parts) {
-        archive::Tensor& other = (&parts.low_rank_tensor())[tensor - 1];
+        archive::Tensor& other = *(&parts.low_rank_tensor() + static_cast<ptrdiff_t>(tensor) - 1);
         other.prediction = Prediction<uint32_t>::low_rank(base);
         other.factors = {.size = 10, .hash = 0};
       },
