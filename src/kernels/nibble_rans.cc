@@ -337,46 +337,57 @@ HWY_INLINE __m512i high_product(__m512i a, __m512i b) {
   return _mm512_mask_mov_epi32(even, 0xAAAA, odd);
 }
 
-// The nibbles of 8 bytes, one in each lane.
-HWY_INLINE __m512i load_nibbles(const std::byte* bits) {
-  const __m128i bytes = _mm_cvtsi64_si128(load<int64_t>(bits));
+// The next nibbles, one in each lane: 16 of 8 bytes, or 8 of 4.
+HWY_INLINE __m512i load_nibbles(const std::byte* bits, size_t count) {
+  const __m128i bytes =
+      count == 16 ? _mm_cvtsi64_si128(load<int64_t>(bits)) : _mm_cvtsi32_si128(load<int32_t>(bits));
   const __m128i mask = _mm_set1_epi8(15);
   const __m128i low = _mm_and_si128(bytes, mask);
   const __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), mask);
   return _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(low, high));
 }
 
+struct EncodeLookup {
+  explicit HWY_INLINE EncodeLookup(const NibbleTable& table)
+      : frequency(_mm512_load_si512(table.frequency.data())),
+        start(_mm512_load_si512(table.start.data())),
+        reciprocal(_mm512_load_si512(table.reciprocal.data())) {}
+  __m512i frequency, start, reciprocal;
+};
+
+// One nibble of each active lane.
+HWY_INLINE __m512i encode_vector(const EncodeLookup& lookup, __m512i nibble, __mmask16 active,
+                                 __m512i state, uint16_t*& words) {
+  const __m512i frequency = _mm512_permutexvar_epi32(nibble, lookup.frequency);
+  const __mmask16 full = _mm512_mask_cmpge_epu32_mask(
+      active, _mm512_srli_epi32(state, 32 - kNibbleSlotBits), frequency);
+  const __m256i low = _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(full, state));
+  const int emitted = std::popcount(static_cast<unsigned>(full));
+  words -= emitted;
+  _mm256_mask_storeu_epi16(words, static_cast<__mmask16>((1u << emitted) - 1), low);
+  const __m512i kept = _mm512_mask_srli_epi32(state, full, state, 16);
+  __m512i quotient = high_product(kept, _mm512_permutexvar_epi32(nibble, lookup.reciprocal));
+  __m512i rest = _mm512_sub_epi32(kept, _mm512_mullo_epi32(quotient, frequency));
+  const __mmask16 over = _mm512_cmpge_epu32_mask(rest, frequency);
+  quotient = _mm512_mask_add_epi32(quotient, over, quotient, _mm512_set1_epi32(1));
+  rest = _mm512_mask_sub_epi32(rest, over, rest, frequency);
+  const __m512i slot = _mm512_add_epi32(rest, _mm512_permutexvar_epi32(nibble, lookup.start));
+  return _mm512_mask_add_epi32(state, active, _mm512_slli_epi32(quotient, kNibbleSlotBits), slot);
+}
+
 uint16_t* encode(RansStates& rans, unsigned skew, const std::byte* bits, size_t count,
                  uint16_t* words) {
-  constexpr size_t kLanes = 16;
-  if (rans.lanes < kLanes) return scalar::encode_nibbles(rans, skew, bits, 0, count, words);
-  size_t i = count - count % kLanes;
-  words = scalar::encode_nibbles(rans, skew, bits, i, count, words);
-  const NibbleTable& table = kNibbleTables[skew];
-  const __m512i frequencies = _mm512_load_si512(table.frequency.data());
-  const __m512i starts = _mm512_load_si512(table.start.data());
-  const __m512i reciprocals = _mm512_load_si512(table.reciprocal.data());
-  while (i > 0) {
-    i -= kLanes;
+  if (rans.lanes < 8) return scalar::encode_nibbles(rans, skew, bits, 0, count, words);
+  const EncodeLookup lookup(kNibbleTables[skew]);
+  const size_t lanes = std::min(rans.lanes, 16u);
+  for (size_t end = count; end > 0;) {
+    const size_t i = (end - 1) / lanes * lanes;
     uint32_t* const states = rans.state.data() + (i & (rans.lanes - 1));
-    __m512i state = _mm512_loadu_si512(states);
-    const __m512i nibble = load_nibbles(bits + i / 2);
-    const __m512i frequency = _mm512_permutexvar_epi32(nibble, frequencies);
-    const __mmask16 full =
-        _mm512_cmpge_epu32_mask(_mm512_srli_epi32(state, 32 - kNibbleSlotBits), frequency);
-    const __m256i low = _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(full, state));
-    const int emitted = std::popcount(static_cast<unsigned>(full));
-    words -= emitted;
-    _mm256_mask_storeu_epi16(words, static_cast<__mmask16>((1u << emitted) - 1), low);
-    state = _mm512_mask_srli_epi32(state, full, state, 16);
-    __m512i quotient = high_product(state, _mm512_permutexvar_epi32(nibble, reciprocals));
-    __m512i rest = _mm512_sub_epi32(state, _mm512_mullo_epi32(quotient, frequency));
-    const __mmask16 over = _mm512_cmpge_epu32_mask(rest, frequency);
-    quotient = _mm512_mask_add_epi32(quotient, over, quotient, _mm512_set1_epi32(1));
-    rest = _mm512_mask_sub_epi32(rest, over, rest, frequency);
-    state = _mm512_add_epi32(_mm512_slli_epi32(quotient, kNibbleSlotBits), rest);
-    state = _mm512_add_epi32(state, _mm512_permutexvar_epi32(nibble, starts));
-    _mm512_storeu_si512(states, state);
+    const auto active = static_cast<__mmask16>((1u << (end - i)) - 1);
+    const __m512i nibbles = load_nibbles(bits + i / 2, lanes);
+    _mm512_storeu_si512(states,
+                        encode_vector(lookup, nibbles, active, _mm512_loadu_si512(states), words));
+    end = i;
   }
   return words;
 }

@@ -87,17 +87,20 @@ void join_branches(const std::byte* bits, size_t count, Branch left, Branch righ
   }
 }
 
-void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t streams,
-               uint8_t* const* stream) {
-  std::array<uint8_t*, scalar::kMostStreams> next{};
-  std::copy_n(stream, streams, next.begin());
-  const __m512i last = _mm512_set1_epi8(static_cast<char>(streams - 1));
+// So many contexts at a time.
+constexpr size_t kMostAtOnce = 5;
+
+// Appends the symbols of contexts from `first` on to `streams` streams, the last of which is for
+// all others too.
+void partition_streams(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t first,
+                       size_t streams, uint8_t** next) {
+  const __m512i last = _mm512_set1_epi8(static_cast<char>(first + streams - 1));
   for (size_t i = 0; i < count; i += 64) {
     const __m512i context = _mm512_min_epu8(load_symbols(contexts + i), last);
     const __m512i loaded = load_symbols(symbols + i);
     const uint64_t valid = valid_bits(i, count);
     for (size_t k = 0; k < streams; ++k) {
-      const __m512i wanted = _mm512_set1_epi8(static_cast<char>(k));
+      const __m512i wanted = _mm512_set1_epi8(static_cast<char>(first + k));
       append(_mm512_mask_cmpeq_epu8_mask(valid, context, wanted), loaded, next[k]);
     }
   }
@@ -198,7 +201,6 @@ void join_branches(const std::byte* bits, size_t count, Branch left, Branch righ
 
 // So many contexts at a time.
 constexpr size_t kMostAtOnce = 4;
-constexpr size_t kBlock = 2048;
 
 // Appends the symbols of contexts from `first` on to `streams` streams, the last of which is for
 // all others too.
@@ -217,6 +219,13 @@ void partition_streams(const uint8_t* contexts, const uint8_t* symbols, size_t c
     append_16(left, loaded, next[streams - 1]);
   }
 }
+
+#endif
+
+#if HWY_TARGET != HWY_SCALAR
+
+// At a time, so that what is between two steps stays in the first-level cache.
+constexpr size_t kBlock = 2048;
 
 // At most kBlock symbols of contexts from `first` to `group` - 1. Where there are many, the later
 // ones are taken to be rare: they are put together, and then parted.
@@ -247,9 +256,6 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
   }
 }
 
-#endif
-
-#if HWY_TARGET != HWY_SCALAR
 void join(const std::byte* bits, size_t count, Branch left, Branch right, uint8_t* symbols) {
   if (left.symbols != nullptr && right.symbols != nullptr) {
     join_branches<true, true>(bits, count, left, right, symbols);
