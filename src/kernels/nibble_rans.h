@@ -84,7 +84,7 @@ struct RansStates {
 
 // Codes `count` nibbles; nibble i is bits 4i to 4i + 3 of `bits`, the lowest of a byte first.
 // Calls come in the reverse order of decoding, and words are written from `end` downwards: returns
-// the new end. At most count words are written.
+// the new end. At most count words are written. Reads `bits` in whole words of 8 bytes.
 uint16_t* encode_nibbles(RansStates& rans, unsigned skew, const std::byte* bits, size_t count,
                          uint16_t* end);
 

@@ -23,9 +23,9 @@ struct Node {
 
 // A node whose bits are 1 about as often as its skew says, or all are where `all_ones`.
 Node make_node(unsigned skew, size_t nibbles, uint64_t seed, bool all_ones = false) {
-  Node node{.skew = skew, .nibbles = nibbles, .bits = ExactBytes((nibbles + 1) / 2)};
+  Node node{.skew = skew, .nibbles = nibbles, .bits = ExactBytes((nibbles + 15) / 16 * 8)};
   const std::vector<std::byte> random = pseudo_random_bytes(16 * nibbles, seed);
-  std::fill_n(node.bits.data(), (nibbles + 1) / 2, std::byte{0});
+  std::fill_n(node.bits.data(), (nibbles + 15) / 16 * 8, std::byte{0});
   for (size_t i = 0; i < 4 * nibbles; ++i) {
     const uint32_t number = load<uint32_t>(random.data() + 4 * i) >> 12;
     if (!all_ones && number >= kSkewProbability[skew]) continue;
