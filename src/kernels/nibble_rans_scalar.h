@@ -55,7 +55,12 @@ inline uint16_t* encode_nibbles(RansStates& rans, unsigned skew, const std::byte
 // One nibble from one state, but for the reading of a word.
 inline unsigned decode_nibble(const NibbleModel& model, uint32_t& state) {
   const uint32_t slot = state & ((1u << kNibbleSlotBits) - 1);
-  unsigned k = 0;
+  // By far the most frequent one where bits are rare, and no division.
+  if (slot < model.frequency[0]) {
+    state = model.frequency[0] * (state >> kNibbleSlotBits) + slot;
+    return kNibbleOrder[0];
+  }
+  unsigned k = 1;
   while (k < 4 && slot >= model.start[k + 1]) ++k;
   const uint32_t within = slot - model.start[k];
   const uint32_t place = within / model.frequency[k];
