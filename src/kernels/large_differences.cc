@@ -117,6 +117,98 @@ size_t read(const uint8_t* symbols, size_t count, const std::byte* bits, size_t 
   return scalar::read_large_differences<T>(symbols, i, count, bits, at, end, differences);
 }
 
+#elif HWY_TARGET == HWY_AVX2
+
+// Eight at a time.
+
+constexpr size_t kLanes = 8;
+
+// In each lane the sum of that lane and all before it.
+HWY_INLINE __m256i running_sum(__m256i x) {
+  x = _mm256_add_epi32(x, _mm256_slli_si256(x, 4));
+  x = _mm256_add_epi32(x, _mm256_slli_si256(x, 8));
+  const __m256i lower = _mm256_permutevar8x32_epi32(x, _mm256_set1_epi32(3));
+  return _mm256_add_epi32(x, _mm256_blend_epi32(_mm256_setzero_si256(), lower, 0xF0));
+}
+
+HWY_INLINE __m256i load_twice(const std::byte* from) {
+  return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+
+// For each of 4 lanes 32 bits from bit `places` behind `bits` on; they lie within 16 bytes.
+HWY_INLINE __m128i four_at(const std::byte* bits, __m128i places) {
+  const __m128i byte = _mm_srli_epi32(places, 3);
+  const auto first = static_cast<uint32_t>(_mm_cvtsi128_si32(byte));
+  const __m256i within =
+      _mm256_cvtepu32_epi64(_mm_sub_epi32(byte, _mm_set1_epi32(static_cast<int>(first))));
+  const __m256i repeat =
+      _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0, 0x0808'0808, 0x0808'0808));
+  const __m256i bytes = _mm256_add_epi8(_mm256_shuffle_epi8(within, repeat),
+                                        _mm256_set1_epi64x(0x0706'0504'0302'0100));
+  const __m256i words =
+      _mm256_srlv_epi64(_mm256_shuffle_epi8(load_twice(bits + first), bytes),
+                        _mm256_cvtepu32_epi64(_mm_and_si128(places, _mm_set1_epi32(7))));
+  return _mm256_castsi256_si128(
+      _mm256_permutevar8x32_epi32(words, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
+}
+
+// For each lane at least as many bits as a unit of type T has.
+template <typename T>
+HWY_INLINE __m256i bits_at(const std::byte* bits, __m256i places) {
+  if constexpr (sizeof(T) == 4) {
+    return _mm256_set_m128i(four_at(bits, _mm256_extracti128_si256(places, 1)),
+                            four_at(bits, _mm256_castsi256_si128(places)));
+  } else {
+    // All eight lie within 16 bytes.
+    const __m256i repeat =
+        _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x0404'0404, 0x0808'0808, 0x0C0C'0C0C));
+    const __m256i bytes = _mm256_add_epi8(_mm256_shuffle_epi8(_mm256_srli_epi32(places, 3), repeat),
+                                          _mm256_set1_epi32(0x0302'0100));
+    return _mm256_srlv_epi32(_mm256_shuffle_epi8(load_twice(bits), bytes),
+                             _mm256_and_si256(places, _mm256_set1_epi32(7)));
+  }
+}
+
+template <typename T>
+HWY_INLINE void store_lanes(__m256i differences, std::byte* to) {
+  if constexpr (sizeof(T) == 4) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), differences);
+  } else {
+    const __m256i low = _mm256_and_si256(differences, _mm256_set1_epi32(0xFFFF));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(to),
+        _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+  }
+}
+
+template <typename T>
+size_t read(const uint8_t* symbols, size_t count, const std::byte* bits, size_t at, size_t end,
+            std::byte* differences) {
+  const __m256i one = _mm256_set1_epi32(1);
+  size_t i = 0;
+  for (; sizeof(T) > 1 && i + kLanes <= count && at + 512 <= end; i += kLanes) {
+    const __m256i number = _mm256_sub_epi32(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(symbols + i))),
+        _mm256_set1_epi32(kLargeDifference));
+    const __m256i own =
+        _mm256_add_epi32(_mm256_srli_epi32(number, 2), _mm256_set1_epi32(kLeastLargeLog2 - 1));
+    const __m256i ends = running_sum(own);
+    const __m256i places =
+        _mm256_add_epi32(_mm256_sub_epi32(ends, own), _mm256_set1_epi32(static_cast<int>(at % 8)));
+    const __m256i low = bits_at<T>(bits + at / 8, places);
+    const __m256i leading =
+        _mm256_add_epi32(_mm256_set1_epi32(2), _mm256_and_si256(_mm256_srli_epi32(number, 1), one));
+    const __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, own), one);
+    const __m256i absolute =
+        _mm256_or_si256(_mm256_sllv_epi32(leading, own), _mm256_and_si256(low, mask));
+    const __m256i sign = _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_and_si256(number, one));
+    store_lanes<T>(_mm256_sub_epi32(_mm256_xor_si256(absolute, sign), sign),
+                   differences + i * sizeof(T));
+    at += static_cast<uint32_t>(_mm256_extract_epi32(ends, 7));
+  }
+  return scalar::read_large_differences<T>(symbols, i, count, bits, at, end, differences);
+}
+
 #else
 
 template <typename T>

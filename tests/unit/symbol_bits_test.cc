@@ -82,6 +82,39 @@ TEST_P(SymbolBitsKernel, LargeDifferencesAreNamedAsOneByOne) {
   });
 }
 
+TEST_P(SymbolBitsKernel, NamedDifferencesAreReadAgain) {
+  with_each_unit([](auto type) {
+    using T = decltype(type);
+    for (const size_t count : kCounts) {
+      const auto differences = some_differences<T>(count, true);
+      std::vector<uint8_t> symbols(count + kSymbolSlack);
+      symbols_of_differences(sizeof(T), differences.data(), count, symbols.data());
+      auto bits = bits_put(count * 8 * sizeof(T), [&](BitSink& sink) {
+        name_large_differences(sizeof(T), differences.data(), count, symbols.data(), sink);
+      });
+      const size_t end = bits.size() * 8;
+      bits.resize(bits.size() + 16);
+      std::vector<std::byte> expected;
+      std::vector<uint8_t> large;
+      for (size_t i = 0; i < count; ++i) {
+        if (symbols[i] < kLargeDifference) continue;
+        large.push_back(symbols[i]);
+        const std::byte* const from = differences.data() + i * sizeof(T);
+        expected.insert(expected.end(), from, from + sizeof(T));
+      }
+      const size_t many = large.size();
+      large.resize(many + kSymbolSlack);
+      std::vector<std::byte> read(expected.size() + 64);
+      const size_t at =
+          read_large_differences(sizeof(T), large.data(), many, bits.data(), 3, end, read.data());
+      ASSERT_LE(at, end);
+      ASSERT_GT(at + 8, end);
+      read.resize(expected.size());
+      ASSERT_EQ(read, expected) << sizeof(T) << ' ' << count;
+    }
+  });
+}
+
 TEST_P(SymbolBitsKernel, TrailingBitsAreTheLowestOnes) {
   with_each_unit([](auto type) {
     using T = decltype(type);
