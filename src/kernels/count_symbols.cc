@@ -20,7 +20,7 @@ void count_one_by_one(const uint8_t* symbols, size_t count, uint32_t* counts) {
 // Arrays of vectors need a size that is known.
 #if HWY_TARGET == HWY_SCALAR || HWY_HAVE_SCALABLE
 
-void count(const uint8_t* symbols, size_t count, uint32_t* counts) {
+void count_each(const uint8_t* symbols, size_t count, uint32_t* counts) {
   count_one_by_one(symbols, count, counts);
 }
 
@@ -90,7 +90,7 @@ void count_block(const uint8_t* symbols, size_t count, uint32_t* counts) {
   count_one_by_one(symbols, count, counts);
 }
 
-void count(const uint8_t* symbols, size_t count, uint32_t* counts) {
+void count_each(const uint8_t* symbols, size_t count, uint32_t* counts) {
   for (size_t begin = 0; begin < count; begin += kBlock) {
     count_block(symbols + begin, std::min(kBlock, count - begin), counts);
   }
@@ -105,10 +105,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace finedelta {
 
-HWY_EXPORT(count);
+HWY_EXPORT(count_each);
 
-void count_symbols(const uint8_t* symbols, size_t many, uint32_t* counts) {
-  HWY_DYNAMIC_DISPATCH(count)(symbols, many, counts);
+void count_symbols(const uint8_t* symbols, size_t count, uint32_t* counts) {
+  HWY_DYNAMIC_DISPATCH(count_each)(symbols, count, counts);
 }
 
 }  // namespace finedelta

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <type_traits>
 
 #include "base/bytes.h"
 #include "kernels/large_differences.h"
@@ -16,11 +15,12 @@ namespace finedelta::scalar {
 template <typename T>
 void name_large_difference(const std::byte* differences, size_t i, uint8_t* symbols,
                            BitSink& bits) {
-  const int64_t difference = load<std::make_signed_t<T>>(differences + i * sizeof(T));
-  const auto absolute = static_cast<uint32_t>(difference < 0 ? -difference : difference);
+  const auto difference = load<T>(differences + i * sizeof(T));
+  const bool negative = difference >> (8 * sizeof(T) - 1) != 0;
+  const uint32_t absolute = negative ? static_cast<T>(-difference) : difference;
   const auto own = static_cast<unsigned>(std::bit_width(absolute)) - 2;
   symbols[i] = static_cast<uint8_t>(kLargeDifference + 4 * (own + 1 - kLeastLargeLog2) +
-                                    2 * (absolute >> own & 1) + (difference < 0 ? 1 : 0));
+                                    2 * (absolute >> own & 1) + (negative ? 1 : 0));
   bits.put(absolute & ((uint64_t{1} << own) - 1), own);
 }
 
