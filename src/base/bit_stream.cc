@@ -24,11 +24,19 @@ Bytes BitWriter::finish() {
   return Bytes(bytes_).first(size_ + (filled_ + 7) / 8);
 }
 
-BitReader::BitReader(Bytes data, std::vector<std::byte>& buffer) : end_(data.size() * 8) {
-  if (buffer.size() < data.size() + kPadding) buffer.resize(data.size() + kPadding);
-  std::ranges::copy(data, buffer.begin());
-  std::fill_n(buffer.begin() + static_cast<ptrdiff_t>(data.size()), kPadding, std::byte{0});
+BitReader::BitReader(Bytes data, std::vector<std::byte>& buffer, size_t more) {
+  const size_t room = data.size() + more + kPadding;
+  if (buffer.size() < room) buffer.resize(room);
   data_ = buffer.data();
+  append(data);
+}
+
+void BitReader::append(Bytes data) {
+  const bool failed = !ok();
+  std::byte* const behind = std::ranges::copy(data, data_ + end_ / 8).out;
+  std::fill_n(behind, kPadding, std::byte{0});
+  end_ += data.size() * 8;
+  if (failed) at_ = end_ + 1;
 }
 
 void BitReader::take_all(std::byte* bits, size_t count) {
@@ -49,8 +57,11 @@ void BitReader::take_all(std::byte* bits, size_t count) {
   if (count > 0) store(bits, word() & ((uint64_t{1} << count) - 1));
 }
 
-bool BitReader::at_end() {
-  return ok() && end_ - at_ < 8 && take(static_cast<unsigned>(end_ - at_)) == 0;
+bool BitReader::at_end(size_t fill) {
+  if (!ok() || end_ - at_ >= fill) return false;
+  uint64_t ones = 0;
+  while (at_ < end_) ones |= take(static_cast<unsigned>(std::min<size_t>(end_ - at_, 32)));
+  return ones == 0;
 }
 
 }  // namespace finedelta

@@ -77,8 +77,11 @@ class BitWriter {
 // bounded number of calls.
 class BitReader {
  public:
-  // The bytes are copied: `buffer` keeps them, and is reused.
-  BitReader(Bytes data, std::vector<std::byte>& buffer);
+  // The bytes are copied: `buffer` keeps them, and is reused. There is room for `more` bytes.
+  BitReader(Bytes data, std::vector<std::byte>& buffer, size_t more = 0);
+
+  // These bytes follow. There must be room for them.
+  void append(Bytes data);
 
   // The next `count` bits, at most 32.
   uint64_t take(unsigned count) {
@@ -101,6 +104,19 @@ class BitReader {
     }
   }
 
+  // A number written as a Rice code: as many ones as its bits from `low` on say, a zero, and its
+  // `low` lowest bits, at most 32.
+  uint64_t take_rice(unsigned low) {
+    const uint64_t next = peek() & kPeeked;
+    const auto ones = static_cast<unsigned>(std::countr_one(next));
+    if (ones + 1 + low > 56) {
+      const uint64_t high = take_unary();
+      return (high << low) + take(low);
+    }
+    skip(ones + 1 + low);
+    return (uint64_t{ones} << low) + (next >> (ones + 1) & ((uint64_t{1} << low) - 1));
+  }
+
   // The next `count` bits at `bits`, in whole words of 8 bytes; what fills the last word is 0.
   void take_all(std::byte* bits, size_t count);
 
@@ -113,8 +129,8 @@ class BitReader {
   [[nodiscard]] size_t end() const { return end_; }
   void seek(size_t at) { at_ = std::min(at, end_ + 1); }
 
-  // Whether all bits were taken, but for fewer than 8 that are all 0.
-  [[nodiscard]] bool at_end();
+  // Whether all bits were taken, but for fewer than `fill` that are all 0.
+  [[nodiscard]] bool at_end(size_t fill = 8);
 
  private:
   static constexpr uint64_t kPeeked = (uint64_t{1} << 56) - 1;
@@ -125,7 +141,7 @@ class BitReader {
   // Stays within the zeros behind the data.
   void skip(size_t count) { at_ = at_ + count > end_ ? end_ + 1 : at_ + count; }
 
-  const std::byte* data_;
+  std::byte* data_;
   size_t at_ = 0;   // in bits; end_ + 1 once too much was taken
   size_t end_ = 0;  // in bits
 };

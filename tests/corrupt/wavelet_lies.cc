@@ -80,6 +80,7 @@ std::string coded_node(unsigned lanes = 1) {
 }
 
 const std::string kUntouchedState("\0\0\1\0", 4);
+const std::string kHighState("\0\0\2\0", 4);
 
 Parts parts_with(const Stored& stored) {
   Parts parts = sample_parts();
@@ -235,6 +236,7 @@ std::vector<Lie> node_lies() {
       rans("state_zero", std::string(4, '\0')),
       no_symbols("states_without_nodes",
                  {.head = kOneLane, .bits = kOnlyZeros, .tail = std::string("\1\0\1\0", 4)}),
+      no_symbols("state_that_ends_high", {.head = kOneLane, .bits = kOnlyOnes, .tail = kHighState}),
       other("lanes_without_nodes", {.head = kOneLane, .bits = kOnlyOnes, .tail = kUntouchedState}),
   };
 }
@@ -258,7 +260,16 @@ std::vector<Lie> class_lies() {
 std::vector<Lie> completing_lies() {
   const std::string top_one = kLeading + '\1';
   const std::string top_zero = kLeading + '\0';
+  const std::string large = kOnlyLarge + zeros(64 * 3);
+  // All but the bits of the last bytes, of which the state can hide two.
+  const auto but = [&](size_t bytes) {
+    return Stored{.head = kOneLane,
+                  .bits = large.substr(0, ((large.size() + 7) / 8 - bytes) * 8),
+                  .tail = kUntouchedState};
+  };
   return {
+      other("large_hidden", but(2)),
+      no_symbols("large_hidden_cut", but(3)),
       other("large", {.head = kPlain, .bits = kOnlyLarge + zeros(64 * 3), .tail = {}}),
       no_symbols("large_cut", {.head = kPlain, .bits = kOnlyLarge + zeros(63 * 3), .tail = {}}),
       other("below_top", {.head = top_one, .bits = kOnlyTwos + zeros(64 * 23), .tail = {}}),

@@ -14,9 +14,15 @@ class BitCursor:
     """Takes bits from `data` one after another."""
 
     def __init__(self, data: bytes) -> None:
-        self._bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
-        self._text = self._bits.tobytes()  # one byte for each bit, where zeros are found fast
+        self._bits = np.empty(0, np.uint8)
         self._at = 0
+        self.append(data)
+
+    def append(self, data: bytes) -> None:
+        """More bits follow."""
+        more = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+        self._bits = np.concatenate([self._bits, more])
+        self._text = self._bits.tobytes()  # one byte for each bit, where zeros are found fast
 
     def take(self, count: int) -> Array:
         """An array of zeros and ones."""
@@ -50,7 +56,8 @@ class BitCursor:
             values[reaching] |= taken[begin[reaching] + place] << place
         return values
 
-    def end(self) -> None:
+    def end(self, limit: int) -> None:
+        """Fewer than `limit` bits may be left, all 0."""
         rest = self._bits[self._at :]
-        if len(rest) >= 8 or rest.any():
+        if len(rest) >= limit or rest.any():
             raise DamagedError(f"{len(rest)} bits of a chunk are left behind")

@@ -88,8 +88,11 @@ class Rans:
             self._next += len(short)
         return table.nibble[slot]
 
-    def end(self) -> None:
+    def end(self) -> bytes:
+        """What is hidden in the states."""
         if self._next != len(self._words):
             raise DamagedError(f"{len(self._words) - self._next} words of a chunk are left behind")
-        if (self._states != LOW).any():
-            raise DamagedError("the states of a chunk do not end as they began")
+        hidden = self._states - LOW
+        if ((hidden < 0) | (hidden >= LOW)).any():
+            raise DamagedError("the states of a chunk do not end where they may begin")
+        return hidden.astype("<u2").tobytes()

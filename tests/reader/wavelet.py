@@ -110,13 +110,13 @@ class ChunkReader:
 
     def decode(self, prediction: Array) -> Array:
         symbols = self._read_symbols(prediction)
+        self._bits.append(self._rans.end())
         predicted_magnitude = prediction & (self.layout.sign - 1)
         if self.header.leading:
             other_sign, magnitude = self._leading(symbols)
         else:
             other_sign, magnitude = self._differences(symbols, predicted_magnitude)
-        self._bits.end()
-        self._rans.end()
+        self._bits.end(8 + 16 * self.header.lanes)
         sign = prediction & self.layout.sign ^ np.where(other_sign, self.layout.sign, 0)
         return sign | magnitude
 

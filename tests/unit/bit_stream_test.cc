@@ -94,6 +94,24 @@ TEST(BitStream, RunsOfOnesComeBack) {
   }
 }
 
+TEST(BitStream, RiceCodesComeBack) {
+  for (const unsigned low : {0, 1, 3, 13, 32}) {
+    for (uint64_t ones = 0; ones <= 200; ++ones) {
+      const uint64_t lowest = 0x9E37'79B9u & ((uint64_t{1} << low) - 1);
+      BitWriter writer;
+      put(writer, 0, 3);
+      put_unary(writer, ones);
+      put(writer, lowest, low);
+      const Buffer bytes = finished(writer);
+      Buffer buffer;
+      BitReader reader(bytes, buffer);
+      ASSERT_EQ(reader.take(3), 0u);
+      ASSERT_EQ(reader.take_rice(low), (ones << low) + lowest) << low << " bits, " << ones;
+      ASSERT_TRUE(reader.at_end());
+    }
+  }
+}
+
 // Whole words of 8 bytes, of which the last has zeros behind the bits.
 Buffer random_bits(size_t count, uint64_t seed) {
   Buffer bits = pseudo_random_bytes((count + 63) / 64 * 8, seed);
@@ -179,6 +197,36 @@ TEST(BitStream, TheEndIsFewerThanEightZeros) {
   EXPECT_FALSE(at_end_after({std::byte{0x81}, std::byte{0}}, 8));
   EXPECT_TRUE(at_end_after({std::byte{0x81}, std::byte{0}}, 9));
   EXPECT_FALSE(at_end_after({std::byte{0}}, 9));
+}
+
+TEST(BitStream, MoreZerosMayBeLeftWhereTheyAreAllowed) {
+  Buffer bytes(9);
+  Buffer buffer;
+  EXPECT_FALSE(BitReader(bytes, buffer).at_end(72));
+  EXPECT_TRUE(BitReader(bytes, buffer).at_end(73));
+  bytes[8] = std::byte{0x80};
+  EXPECT_FALSE(BitReader(bytes, buffer).at_end(73));
+}
+
+TEST(BitStream, BytesThatAreAppendedFollow) {
+  const Buffer bytes = {std::byte{0xA5}};
+  Buffer buffer(100, std::byte{0xFF});
+  BitReader reader(bytes, buffer, 2);
+  EXPECT_EQ(reader.take(4), 5u);
+  reader.append(Buffer{std::byte{0x34}, std::byte{0x12}});
+  EXPECT_EQ(reader.take(20), 0x1234Au);
+  EXPECT_TRUE(reader.at_end());
+  EXPECT_EQ(reader.take(1), 0u);
+  EXPECT_FALSE(reader.ok());
+}
+
+TEST(BitStream, AppendingDoesNotMendAFailure) {
+  Buffer buffer;
+  BitReader reader({}, buffer, 8);
+  (void)reader.take(1);
+  reader.append(Buffer(8));
+  EXPECT_FALSE(reader.ok());
+  EXPECT_FALSE(reader.at_end(65));
 }
 
 // A longer stream before must not show behind the end of a shorter one.

@@ -50,10 +50,16 @@ class CodedBits {
     return next_ <= end_;
   }
 
-  // Whether everything was taken, and nothing else had been coded.
-  [[nodiscard]] bool at_end() const {
-    return next_ == end_ && std::ranges::all_of(std::span(rans_.state).first(rans_.lanes),
-                                                [](uint32_t state) { return state == kRansLow; });
+  // Hands out the bits that the states began with. False where something was not taken.
+  bool release(BitReader& bits) const {
+    std::array<uint16_t, kMostLanes> low;
+    bool sound = next_ == end_;
+    for (unsigned i = 0; i < rans_.lanes; ++i) {
+      sound = sound && rans_.state[i] / kRansLow == 1;
+      low[i] = static_cast<uint16_t>(rans_.state[i]);
+    }
+    bits.append(std::as_bytes(std::span(low).first(rans_.lanes)));
+    return sound;
   }
 
  private:
@@ -130,7 +136,7 @@ class StreamDecoder {
     BitReader reader = bits_;
     uint64_t place = 0;
     for (;; ++place) {
-      place += (reader.take_unary() << rice) + reader.take(rice);
+      place += reader.take_rice(rice);
       if (place >= count) break;
       bits[place / 8] |= std::byte{1} << place % 8;
     }
@@ -244,12 +250,13 @@ Status decode_wavelet(Bytes stored, DType dtype, Bytes prediction, MutableBytes 
   const Bytes bit_bytes = in.bytes(header.bit_bytes);
   CodedBits coded(in, header.lanes, scratch.words);
   if (!in.ok()) return damaged(in.why());
-  BitReader bits(bit_bytes, scratch.bytes);
+  const size_t in_states = sizeof(uint16_t) * header.lanes;
+  BitReader bits(bit_bytes, scratch.bytes, in_states);
   const size_t units = value.size() / (layout->bits / 8);
   SymbolDecoder symbols(header.model, *layout, units, bits, coded, scratch);
-  if (!symbols.decode(prediction) ||
+  if (!symbols.decode(prediction) || !coded.release(bits) ||
       !apply_symbols(header.model, *layout, scratch.symbols.data(), prediction, bits, value) ||
-      !bits.at_end() || !coded.at_end()) {
+      !bits.at_end(8 + 8 * in_states)) {
     return damaged("its bits do not make symbols");
   }
   return {};

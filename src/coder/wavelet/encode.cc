@@ -43,19 +43,21 @@ class CodedBits {
     nibbles_ += (count + 3) / 4;
   }
 
-  // Each lane costs two bytes: so many that this is no more than about half a percent.
+  // Each lane costs about a byte: so many that this is no more than about half a percent.
   [[nodiscard]] unsigned lanes() const {
     if (nibbles_ == 0) return 0;
-    const auto lanes = static_cast<unsigned>(std::min<size_t>(nibbles_ / 512, kMostLanes));
+    const auto lanes = static_cast<unsigned>(std::min<size_t>(nibbles_ / 256, kMostLanes));
     return lanes < 4 ? 1 : std::bit_floor(lanes);
   }
 
-  // Appends states and words.
-  void write(std::vector<std::byte>& stored) {
+  // Appends states and words. The states begin with the bits of `hidden`, two bytes for each lane.
+  void write(Bytes hidden, std::vector<std::byte>& stored) {
     const unsigned lanes = this->lanes();
     if (lanes == 0) return;
     RansStates rans{.lanes = lanes};
-    rans.state.fill(kRansLow);
+    for (unsigned i = 0; i < lanes; ++i) {
+      rans.state[i] = kRansLow + load<uint16_t>(hidden.data() + i * sizeof(uint16_t));
+    }
     if (words_.size() < nibbles_) words_.resize(nibbles_);
     uint16_t* const end = words_.data() + words_.size();
     uint16_t* next = end;
@@ -196,14 +198,22 @@ class ChunkEncoder {
     scratch_.bits.clear();
     scratch_.arena.reset(wavelet::arena_bytes(chunk_.units()));
     if (!write_streams()) return false;
+    const size_t stream_bytes = (scratch_.bits.bits() + 7) / 8;
     scratch_.bits.append(scratch_.rest.finish().data(), scratch_.rest.bits());
-    const Bytes bits = scratch_.bits.finish();
+    // As many of the last bytes as the states of rANS can begin with are hidden there. Only after
+    // the streams: these must be read before the states are known.
+    std::array<std::byte, sizeof(uint16_t) * kMostLanes> hidden{};
+    const size_t hidden_bytes = sizeof(uint16_t) * coded_.lanes();
+    const Bytes all = scratch_.bits.finish();
+    const Bytes bits =
+        all.first(std::max(all.size() - std::min(all.size(), hidden_bytes), stream_bytes));
+    std::ranges::copy(all.subspan(bits.size()), hidden.begin());
     ByteWriter header;
     wavelet::write_header({.model = model_, .lanes = coded_.lanes(), .bit_bytes = bits.size()},
                           header);
     stored.insert(stored.end(), header.view().begin(), header.view().end());
     stored.insert(stored.end(), bits.begin(), bits.end());
-    coded_.write(stored);
+    coded_.write(hidden, stored);
     return true;
   }
 

@@ -96,10 +96,9 @@ bool read_table(BitReader& bits, unsigned precision, uint32_t total, Table& tabl
   const auto rice = static_cast<unsigned>(bits.take(2));
   unsigned level = first_guess(precision);
   for (unsigned i = 0; i < table.size; ++i) {
-    const uint64_t high = bits.take_unary();
-    if (high > kLongestUnary || !bits.ok()) return false;
-    const unsigned number = static_cast<unsigned>(high << rice | bits.take(rice));
-    const unsigned step = (number + 1) / 2;
+    const uint64_t number = bits.take_rice(rice);
+    if (number >> rice > kLongestUnary || !bits.ok()) return false;
+    const auto step = static_cast<unsigned>((number + 1) / 2);
     if (number % 2 != 0 && step > level) return false;
     level = number % 2 != 0 ? level - step : level + step;
     if (level > absent) return false;
