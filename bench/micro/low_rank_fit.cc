@@ -10,7 +10,7 @@
 #include <string>
 
 #include "checkpoint/checkpoint.h"
-#include "kernels/low_rank.h"
+#include "kernels/cast.h"
 #include "predict/low_rank/find.h"
 #include "predict/low_rank/predictor.h"
 #include "predict/low_rank/residual_bits.h"
@@ -112,7 +112,7 @@ int run(const char* base_name, const char* fine_name, size_t largest_rank) {
     if (found == base_tensors.end() || place.tensor->shape.size() < 2) continue;
     const Place& other = found->second;
     const DType dtype = place.tensor->dtype;
-    if (dtype != other.tensor->dtype || !can_add_low_rank(dtype)) continue;
+    if (dtype != other.tensor->dtype || !is_castable(dtype)) continue;
     if (place.tensor->shape.size() != other.tensor->shape.size()) continue;
     try_matrix(name, other, place, largest_rank, totals);
   }

@@ -18,7 +18,7 @@ struct BitSink {
   uint64_t pending = 0;
   unsigned filled = 0;  // bits in `pending`, under 8
 
-  // The lowest `count` bits of `value`, at most 32; the others must be 0.
+  // The lowest `count` bits of `value`, at most 56; the others must be 0.
   void put(uint64_t value, unsigned count) {
     // No branch, which could not be foreseen: whole bytes are moved on, the rest is stored again.
     pending |= value << filled;

@@ -39,10 +39,10 @@ uint64_t decoder_bytes(const archive::Index& index) {
       }
     }
   }
-  // Stored bytes, bases, prediction, planes and the result.
+  // Stored bytes, bases (and one as the tensor's type), prediction, planes and the result.
   const uint64_t units = index.units_per_chunk();
   const uint64_t tensor =
-      (4 + bases) * unit * units + wavelet::scratch_bytes(units, unit) + factors;
+      (5 + bases) * unit * units + wavelet::scratch_bytes(units, unit) + factors;
   const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
   return std::max(tensor, side) + kDecoderState;
 }
@@ -79,6 +79,7 @@ Result<const LowRankPredictor*> Decoder::low_rank_of(const archive::Tensor& tens
   if (tensor.prediction.formula.predictor != Predictor::kLowRank) return nullptr;
   if (low_rank_tensor_ == &tensor) return &*low_rank_;
   low_rank_tensor_ = nullptr;
+  low_rank_.reset();
   FINEDELTA_CHECK(archive_.read_factors(tensor.factors, factors_));
   if (count_) count_->archive += factors_.size();
   auto predictor = read_low_rank(factors_, tensor.shape, archive_.memory / kFactorsShare);

@@ -6,7 +6,6 @@
 #include "kernels/cast.h"
 #include "match/match.h"
 #include "predict/low_rank/detect.h"
-#include "predict/low_rank/find.h"
 
 namespace finedelta {
 
@@ -47,20 +46,24 @@ class Search {
     matrix_ = matrix_shape(question_.tensor->shape);
     matrix_.rows = std::min(matrix_.rows, base.rows);
     if (std::min(matrix_.rows, matrix_.columns) < kLeastSide) return std::nullopt;
-    size_t rank = affordable_rank(matrix_, std::max(largest_rank(level_), kLargestAdapter));
-    if (largest_rank(level_) > 0) rank = std::min(rank, largest_rank(level_));
-    if (rank == 0) return std::nullopt;
     const MatrixPair pair = make_pair();
-    if (largest_rank(level_) == 0) {
-      FINEDELTA_ASSIGN(const bool merged, looks_merged(pair));
-      if (!merged) return std::nullopt;
-    }
+    FINEDELTA_ASSIGN(const size_t rank, rank_to_try(pair));
+    if (rank == 0) return std::nullopt;
     FINEDELTA_ASSIGN(const LowRankChoice choice, find_factors(pair, rank));
     if (!choice.factors) return std::nullopt;
     return confirm(*choice.factors);
   }
 
  private:
+  // That of the level, or more where an adapter seems to have been merged.
+  Result<size_t> rank_to_try(const MatrixPair& pair) {
+    const size_t of_level = affordable_rank(matrix_, largest_rank(level_));
+    const size_t of_adapter = affordable_rank(matrix_, kLargestAdapter);
+    if (of_level >= of_adapter) return of_level;
+    FINEDELTA_ASSIGN(const bool merged, looks_merged(pair));
+    return merged ? of_adapter : of_level;
+  }
+
   MatrixPair make_pair() {
     const uint64_t row_bytes = matrix_.columns * dtype_unit(question_.tensor->dtype);
     return {.dtype = question_.tensor->dtype,

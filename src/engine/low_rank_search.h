@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "finedelta/result.h"
 #include "match/sampler.h"
+#include "predict/low_rank/find.h"
 #include "predict/low_rank/predictor.h"
 
 namespace finedelta {
@@ -47,7 +48,7 @@ Result<std::optional<LowRankAnswer>> find_low_rank(const LowRankQuestion& questi
                                                    Sampler& sampler);
 
 // The most memory that takes besides the answer.
-inline constexpr uint64_t kLowRankSearchBytes = uint64_t{40} << 20;
+inline constexpr uint64_t kLowRankSearchBytes = kMostFindBytes;
 
 }  // namespace finedelta
 

@@ -154,7 +154,12 @@ class TensorPacker {
                      .shard = &inputs_.shard(ref),
                      .source = &source,
                      .base_tensor = base_tensor});
-    jobs_ += archive::fingerprint_blocks(source.end - source.begin);
+    const uint64_t blocks = archive::fingerprint_blocks(source.end - source.begin);
+    if (blocks == 0) {
+      plan_.index.base_tensors[base_tensor].fingerprint =
+          archive::Fingerprint(source.dtype, source.shape).digest();
+    }
+    jobs_ += blocks;
   }
 
   // Value, bases, prediction, planes, the stored bytes and those that wait.

@@ -240,10 +240,6 @@ std::vector<int32_t> pack_right(std::span<const int16_t> factors, size_t length)
   return packed;
 }
 
-bool can_add_low_rank(DType dtype) {
-  return dtype == DType::kF16 || dtype == DType::kBF16 || dtype == DType::kF32;
-}
-
 void add_low_rank(DType dtype, const LowRankProduct& product, uint64_t first, size_t count,
                   const std::byte* base, std::byte* out) {
   HWY_DYNAMIC_DISPATCH(add_any)(dtype, product, first, count, base, out);

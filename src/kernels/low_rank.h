@@ -53,12 +53,9 @@ struct LowRankProduct {
 [[nodiscard]] std::vector<int32_t> pack_left(std::span<const int16_t> factors, size_t length);
 [[nodiscard]] std::vector<int32_t> pack_right(std::span<const int16_t> factors, size_t length);
 
-// True for F16, BF16 and F32.
-[[nodiscard]] bool can_add_low_rank(DType dtype);
-
 // Fills `count` elements of the row-major matrix from element `first` on; `base` and `out` point to
-// the first of them, may be unaligned, and do not overlap. Needs can_add_low_rank(dtype), and
-// factors within the bounds above.
+// the first of them, may be unaligned, and do not overlap. Needs F16, BF16 or F32, and factors
+// within the bounds above.
 void add_low_rank(DType dtype, const LowRankProduct& product, uint64_t first, size_t count,
                   const std::byte* base, std::byte* out);
 

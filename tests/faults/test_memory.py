@@ -96,6 +96,29 @@ def test_many_small_tensors(threads, folder, record_property):
                tensor="layers.0.self_attn.q_proj.weight")
 
 
+# Wide: normal equations for its columns are the most that is held of a matrix.
+@pytest.mark.parametrize("threads", THREADS, ids=" ".join)
+@pytest.mark.parametrize("columns, rank", [(28672, 30), (14336, 32), (64, 30)])
+def test_merged_adapters(columns, rank, threads, folder, record_property):
+    write_merged(folder, 512, columns, rank)
+    pair = Pair(folder, record_property, ".safetensors")
+    pair.check(f"rank {rank} of 512 x {columns}, {' '.join(threads)}", 64, "--memory", "64M",
+               *threads)
+
+
+def write_merged(folder, rows, columns, rank):
+    random = np.random.default_rng(1)
+    base = random.standard_normal((rows, columns), np.float32) * np.float32(0.02)
+    base = (base.view(np.uint32) & 0xFFFF_0000).view(np.float32)
+    left = random.standard_normal((rows, rank), np.float32)
+    adapter = left @ random.standard_normal((rank, columns), np.float32) * np.float32(2.5e-3)
+    head = safetensors_head({"w0": {"dtype": "BF16", "shape": [rows, columns],
+                                    "data_offsets": [0, 2 * rows * columns]}})
+    for name, values in (("base", base), ("tune", base + adapter)):
+        bits = (values.view(np.uint32) + 0x8000 >> 16).astype(np.uint16)
+        (folder / f"{name}.safetensors").write_bytes(head + bits.tobytes())
+
+
 def write_many(path, count, changed):
     data = np.random.default_rng(1).integers(0, 100, count * 512, np.uint8)
     data[::4] += changed

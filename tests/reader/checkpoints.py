@@ -58,6 +58,11 @@ def changed(data: bytes, seed: int, share: float = 0.1) -> bytes:
     return (np.frombuffer(data, np.uint8) ^ flips.astype(np.uint8)).tobytes()
 
 
+def low_numbers(count: int, seed: int) -> bytes:
+    """16-bit ones, all under 12."""
+    return bytes(b for high in noise(count, seed) for b in (high % 12, 0))
+
+
 def shard(
     tensors: Mapping[str, tuple[str, Shape, bytes]], metadata: bytes = b'{"format":"pt"}'
 ) -> bytes:
@@ -101,6 +106,7 @@ def odd_shapes(root: Path) -> None:
         "scalar": ("F32", (), noise(4, 1)),
         "empty": ("F16", (0, 3), b""),
         "empty in the middle": ("F4", (3, 0, 5), b""),
+        "rows to come": ("F16", (0, 64), b""),
         "one": ("U8", (1,), b"x"),
         "rank 64": ("I16", (1,) * 63 + (3,), noise(6, 2)),
         "untouched": ("BF16", (100,), noise(200, 3)),
@@ -108,6 +114,7 @@ def odd_shapes(root: Path) -> None:
     fine = base | {
         "scalar": ("F32", (), noise(4, 4)),
         "empty": ("F16", (2, 3), noise(12, 5)),
+        "rows to come": ("F16", (2000, 64), low_numbers(128000, 7)),
         "no base": ("F64", (3,), noise(24, 6)),
         "zeros": ("C64", (50,), bytes(400)),
         "other shape": ("U8", (2,), b"ab"),

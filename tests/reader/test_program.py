@@ -18,6 +18,7 @@ from safetensors import safe_open
 import checkpoints
 import pairs
 from archive import HEADER_SIZE, open_archive
+from bases import BaseSet, is_tensor
 from checkpoints import Maker, Pair, changed, generate, lookalikes, noise, shard, tree, write_tree
 from finedelta_reader import check, unpack
 from lies import FACTOR_LIES, LIES, STORED_LIES, Change, Lie, resealed, with_factors, with_stored
@@ -70,6 +71,12 @@ def finedelta_unpack(
 ) -> subprocess.CompletedProcess[str]:
     (folder / "archive").write_bytes(archive)
     return finedelta("unpack", *pair.bases, folder / "archive", "-o", folder / "out", *options)
+
+
+def test_base_tensors_are_fingerprinted(any_pair: Pair, tmp_path: Path) -> None:
+    index = open_archive(finedelta_pack(any_pair, tmp_path / "archive")).index
+    bases = BaseSet(any_pair.bases)
+    assert all(is_tensor(tensor, bases.tensor(tensor)) for tensor in index.base_tensors)
 
 
 def test_reader_unpacks_what_the_program_packs(any_pair: Pair, tmp_path: Path) -> None:

@@ -97,6 +97,19 @@ TEST_F(RoundtripLowRank, EveryMatrixFromLevelSixOn) {
   EXPECT_THAT(predictors(roundtrip_one(base, tuned(base))), ElementsAre("base"));
 }
 
+// Levels 6 and 7 try only ranks up to 8 and 16 for other matrices.
+TEST_F(RoundtripLowRank, AnAdapterMayHaveAHigherRankThanTheLevelTries) {
+  const TestTensor base = make_tensor("w", DType::kBF16, {768, 512}, 1);
+  const TestTensor merged = with_adapter(base, 24, DType::kBF16);
+  const uint64_t plain = roundtrip_one(base, merged).payload_bytes;
+  for (const int level : {6, 7, 8}) {
+    options_.level = level;
+    const auto summary = roundtrip_one(base, merged);
+    EXPECT_THAT(predictors(summary), ElementsAre("low rank"));
+    EXPECT_LT(summary.payload_bytes, plain + plain / 50) << "at level " << level;
+  }
+}
+
 TEST_F(RoundtripLowRank, WithoutABaseThereIsNothingToAddTo) {
   const std::string merged =
       write_shard("tuned.safetensors", {with_adapter(base_, 4, DType::kF32)});

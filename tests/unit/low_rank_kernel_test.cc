@@ -94,14 +94,6 @@ TEST(LowRankKernel, PacksTwoRanksIntoOneNumber) {
   EXPECT_EQ(right[3 + kLowRankPadding], 0xFFFA);
 }
 
-TEST(LowRankKernel, AddsToTheTypesOfFloats) {
-  for (uint8_t type = 0; type < kDTypeCount; ++type) {
-    EXPECT_EQ(can_add_low_rank(DType{type}), DType{type} == DType::kF16 ||
-                                                 DType{type} == DType::kBF16 ||
-                                                 DType{type} == DType::kF32);
-  }
-}
-
 using LowRankKernelTarget = OnEveryTarget;
 FINEDELTA_ON_EVERY_TARGET(LowRankKernelTarget);
 

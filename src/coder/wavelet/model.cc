@@ -31,7 +31,7 @@ void make_difference_symbols(Bytes value, Bytes prediction, uint8_t* symbols, Bi
 }
 
 template <typename T>
-bool apply_difference_symbols(const uint8_t* symbols, Bytes prediction, BitReader& rest,
+void apply_difference_symbols(const uint8_t* symbols, Bytes prediction, BitReader& rest,
                               MutableBytes value) {
   const size_t count = value.size() / sizeof(T);
   uint8_t large[kBlock + kSymbolSlack];
@@ -46,7 +46,6 @@ bool apply_difference_symbols(const uint8_t* symbols, Bytes prediction, BitReade
                       value.data() + offset);
   }
   rest.seek(at);
-  return true;
 }
 
 // So many leading symbols at a time: values far below the top, which are rare, make a block slow.
@@ -157,7 +156,8 @@ bool apply_symbols(const Model& model, FloatLayout layout, const uint8_t* symbol
   return with_bits(layout, [&](auto bits) {
     using T = decltype(bits);
     if (model.kind == SymbolKind::kDifference) {
-      return apply_difference_symbols<T>(symbols, prediction, rest, value);
+      apply_difference_symbols<T>(symbols, prediction, rest, value);
+      return true;
     }
     return apply_leading_symbols<T>(model, layout, symbols, prediction, rest, value);
   });

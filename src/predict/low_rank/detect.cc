@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "predict/low_rank/blocking.h"
 #include "predict/low_rank/difference_rows.h"
 
 namespace finedelta {
@@ -47,6 +48,7 @@ bool has_step(const Eigen::VectorXd& rising) {
 }  // namespace
 
 Result<bool> looks_merged(const MatrixPair& pair) {
+  fix_product_blocks();
   const uint64_t rows = std::min(kRows, pair.rows);
   const uint64_t columns = std::min(kColumns, pair.columns);
   Eigen::MatrixXd differences(rows, columns);

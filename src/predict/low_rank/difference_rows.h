@@ -12,8 +12,8 @@ namespace finedelta {
 
 class DifferenceRows {
  public:
-  // `pair` must outlive it. Its element types are checked by can_add_low_rank. Blocks are of whole
-  // rows, at least one, with at most `block_elements` beyond that.
+  // `pair` must outlive it. Its elements must be castable. Blocks are of whole rows, at least
+  // one, with at most `block_elements` beyond that.
   explicit DifferenceRows(const MatrixPair& pair, uint64_t block_elements = uint64_t{1} << 20);
 
   [[nodiscard]] uint64_t rows() const { return pair_.rows; }

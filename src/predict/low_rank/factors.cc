@@ -37,12 +37,10 @@ Status check_sums(const Factors& factors) {
   return {};
 }
 
-Status check_numbers(uint64_t rows, uint64_t columns, uint64_t rank, uint32_t scale) {
+Status check_numbers(uint64_t rows, uint64_t columns, uint64_t rank, float scale) {
   if (rows == 0 || columns == 0) return refuse("no rows or columns");
   if (rank == 0 || rank > kLargestRank) return refuse("the rank is out of its range");
-  if (scale < kSmallestLowRankScale || scale >= kLowRankScaleEnd) {
-    return refuse("the scale is out of its range");
-  }
+  if (!is_low_rank_scale(scale)) return refuse("the scale is out of its range");
   return {};
 }
 
@@ -53,9 +51,13 @@ void encode_columns(std::span<const int16_t> values, size_t rank, ByteWriter& ou
 
 }  // namespace
 
+bool is_low_rank_scale(float scale) {
+  const auto bits = std::bit_cast<uint32_t>(scale);
+  return bits >= kSmallestLowRankScale && bits < kLowRankScaleEnd;
+}
+
 Status check_factors(const Factors& factors) {
-  FINEDELTA_CHECK(check_numbers(factors.rows, factors.columns, factors.rank(),
-                                std::bit_cast<uint32_t>(factors.scale)));
+  FINEDELTA_CHECK(check_numbers(factors.rows, factors.columns, factors.rank(), factors.scale));
   const auto has_size = [&factors](const std::vector<int16_t>& values, uint64_t length) {
     return values.size() % factors.rank() == 0 && values.size() / factors.rank() == length;
   };
@@ -82,7 +84,7 @@ Result<Factors> decode_factors(Bytes record, uint64_t most) {
   ByteReader in(record);
   Factors factors = {.rows = in.varint(), .columns = in.varint()};
   const uint64_t rank = in.varint();
-  const uint32_t scale = in.u32();
+  const auto scale = std::bit_cast<float>(in.u32());
   if (!in.ok()) return refuse(in.why());
   FINEDELTA_CHECK(check_numbers(factors.rows, factors.columns, rank, scale));
   // Every value takes a bit at least, so that a short record can't ask for much memory.
@@ -94,7 +96,7 @@ Result<Factors> decode_factors(Bytes record, uint64_t most) {
     return fail(ErrorCode::kFailure,
                 "low-rank factors: too many for the memory limit; raise it with --memory");
   }
-  factors.scale = std::bit_cast<float>(scale);
+  factors.scale = scale;
   for (uint64_t k = 0; k < rank; ++k) factors.shifts.push_back(in.u8());
   factors.left.resize(rank * factors.rows);
   factors.right.resize(rank * factors.columns);

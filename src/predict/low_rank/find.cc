@@ -23,6 +23,9 @@ Result<LowRankChoice> find_factors(const MatrixPair& pair, size_t rank) {
   FINEDELTA_ASSIGN(const auto directions, fit_low_rank(pair, {.rank = rank}));
   FINEDELTA_ASSIGN(auto choice, quantise(pair, directions));
   if (!seems_merged(choice)) return choice;
+  const uint64_t bytes =
+      refine_bytes(pair.rows, pair.columns, directions.rank(), choice.factors->rank());
+  if (bytes > kMostFindBytes) return choice;
   FINEDELTA_ASSIGN(const auto refined,
                    refine(pair, directions, choice.factors->rank(), kRefiningPasses));
   FINEDELTA_ASSIGN(auto better, quantise(pair, refined));

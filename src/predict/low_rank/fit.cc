@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "predict/low_rank/blocking.h"
 #include "predict/low_rank/difference_rows.h"
 #include "predict/low_rank/rotate.h"
 
@@ -81,6 +82,7 @@ std::vector<float> leading_columns(const Matrix& matrix, size_t count) {
 }  // namespace
 
 Result<SingularDirections> fit_low_rank(const MatrixPair& pair, const FitOptions& options) {
+  fix_product_blocks();
   const uint64_t sketch =
       std::min<uint64_t>(options.rank + kOversampling, std::min(pair.rows, pair.columns));
   DifferenceRows rows(pair);

@@ -15,8 +15,8 @@
 
 namespace finedelta {
 
-// Factors made ready for predictions. Holds 2 bytes for each factor; immutable, so threads may
-// share one.
+// Factors made ready for predictions. Holds 2 bytes for each value of them, 4 where the rank is 1;
+// immutable, so threads may share one.
 class LowRankPredictor {
  public:
   // kDamaged for factors that check_factors refuses.
@@ -44,8 +44,9 @@ class LowRankPredictor {
 Result<LowRankPredictor> read_low_rank(Bytes record, std::span<const uint64_t> shape,
                                        uint64_t memory);
 
-// The most that takes for each value of the factors: itself, itself shifted, and as it is kept.
-inline constexpr uint64_t kBytesOfLowRankValue = 6;
+// The most that takes for each value of the factors: itself, itself shifted, and as it is kept,
+// which is in pairs.
+inline constexpr uint64_t kBytesOfLowRankValue = 8;
 
 // A tensor of at least two dimensions as a matrix.
 struct MatrixShape {

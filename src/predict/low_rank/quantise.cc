@@ -127,6 +127,7 @@ std::optional<Factors> quantise_with(uint64_t rows, uint64_t columns,
                                      const SingularDirections& directions, size_t rank,
                                      float step) {
   const Steps steps(directions, rank, step);
+  if (!is_low_rank_scale(steps.scale)) return std::nullopt;
   Factors factors = {
       .rows = rows, .columns = columns, .scale = steps.scale, .shifts = steps.shifts};
   for (size_t k = 0; k < rank; ++k) {

@@ -13,6 +13,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "predict/low_rank/blocking.h"
 #include "predict/low_rank/difference_rows.h"
 #include "predict/low_rank/rotate.h"
 
@@ -79,6 +80,11 @@ class Weights {
   std::array<uint64_t, 256> counts_ = {};
 };
 
+// Of a block of rows.
+constexpr uint64_t kBlockElements = uint64_t{1} << 17;
+// Products of pairs of a factor's columns are made for so many columns of the matrix at a time.
+constexpr Index kColumnBlock = 512;
+
 // Column p of the result: the product of columns a and b, over all a <= b in order of b.
 template <typename Factor>
 Matrix products_of_pairs(const Factor& factor) {
@@ -114,12 +120,11 @@ void solve_rows(const Matrix& normal, Matrix& right_sides) {
 class Pass {
  public:
   Pass(const MatrixPair& pair, double variance, Matrix& left, Matrix& right)
-      : rows_(pair),
+      : rows_(pair, kBlockElements),
         weights_(pair.dtype, variance),
         left_(left),
         right_(right),
-        pairs_(products_of_pairs(right)),
-        normal_(Matrix::Zero(right.rows(), pairs_.cols())),
+        normal_(Matrix::Zero(right.rows(), right.cols() * (right.cols() + 1) / 2)),
         sides_(Matrix::Zero(right.rows(), right.cols())) {}
 
   // The variance for the next pass.
@@ -139,7 +144,7 @@ class Pass {
   void use(Index first, const Block& difference) {
     weigh(difference);
     Matrix factor = weighted_ * right_;
-    solve_rows(weight_ * pairs_, factor);
+    solve_rows(normal_of_rows(), factor);
     left_.middleRows(first, factor.rows()) = factor;
     normal_.noalias() += weight_.transpose() * products_of_pairs(factor);
     sides_.noalias() += weighted_.transpose() * factor;
@@ -148,6 +153,17 @@ class Pass {
       const float gained = difference.data()[i];
       weights_.see(rows_.base()[static_cast<size_t>(i)] + gained, gained - weighted_.data()[i]);
     }
+  }
+
+  // The normal equations for the rows of the left factor.
+  Matrix normal_of_rows() const {
+    Matrix normal = Matrix::Zero(weight_.rows(), normal_.cols());
+    for (Index begin = 0; begin < right_.rows(); begin += kColumnBlock) {
+      const Index count = std::min(kColumnBlock, right_.rows() - begin);
+      normal.noalias() +=
+          weight_.middleCols(begin, count) * products_of_pairs(right_.middleRows(begin, count));
+    }
+    return normal;
   }
 
   void weigh(const Block& difference) {
@@ -165,7 +181,6 @@ class Pass {
   Weights weights_;
   Matrix& left_;
   Matrix& right_;
-  Matrix pairs_;   // of the right factor
   Matrix normal_;  // equations for the next right factor
   Matrix sides_;
   RowMatrix weight_;
@@ -174,8 +189,19 @@ class Pass {
 
 }  // namespace
 
+uint64_t refine_bytes(uint64_t rows, uint64_t columns, size_t found, size_t rank) {
+  const uint64_t pairs = rank * (rank + 1) / 2;
+  const uint64_t block_rows = std::max<uint64_t>(kBlockElements / columns, 1);
+  // Both matrices, the difference, weights and weighted differences.
+  const uint64_t block = block_rows * columns * 5;
+  const uint64_t equations = pairs * (columns + 2 * block_rows + kColumnBlock);
+  const uint64_t factors = found * (rows + columns) + rank * (rows + 3 * columns);
+  return sizeof(float) * (block + equations + factors);
+}
+
 Result<SingularDirections> refine(const MatrixPair& pair, const SingularDirections& directions,
                                   size_t rank, int passes) {
+  fix_product_blocks();
   const auto length = static_cast<Index>(pair.columns);
   Matrix left = Matrix::Zero(static_cast<Index>(pair.rows), static_cast<Index>(rank));
   Matrix right =

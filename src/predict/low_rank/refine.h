@@ -3,6 +3,7 @@
 #define FINEDELTA_PREDICT_LOW_RANK_REFINE_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "finedelta/result.h"
 #include "predict/low_rank/fit.h"
@@ -17,9 +18,12 @@ inline constexpr size_t kLargestRefinedRank = 32;
 // (no more than kLargestRefinedRank), reading the matrices `passes` times.
 //
 // Time, with R = rank * (rank + 1) / 2: passes * 4 * elements * R floating-point operations.
-// Memory: 8 * R * columns bytes, two blocks of rows as floats, and what fit_low_rank needs.
+// Memory: refine_bytes.
 Result<SingularDirections> refine(const MatrixPair& pair, const SingularDirections& directions,
                                   size_t rank, int passes);
+
+// The most memory that takes, with the directions found before. Mostly 4 * R * columns.
+[[nodiscard]] uint64_t refine_bytes(uint64_t rows, uint64_t columns, size_t found, size_t rank);
 
 }  // namespace finedelta
 

@@ -38,9 +38,9 @@ unsigned best_parameter(std::span<const int16_t> values) {
   return best;
 }
 
-class BitWriter {
+class CodeWriter {
  public:
-  explicit BitWriter(ByteWriter& out) : out_(out) {}
+  explicit CodeWriter(ByteWriter& out) : out_(out) {}
 
   void put(uint32_t bits, unsigned count) {  // at most 16 bits
     pending_ |= bits << filled_;
@@ -59,9 +59,9 @@ class BitWriter {
   unsigned filled_ = 0;
 };
 
-class BitReader {
+class CodeReader {
  public:
-  explicit BitReader(ByteReader& in) : in_(in) {}
+  explicit CodeReader(ByteReader& in) : in_(in) {}
 
   // After the reader failed all bits are zero.
   uint32_t bit() {
@@ -94,7 +94,7 @@ class BitReader {
 void encode_rice(std::span<const int16_t> values, ByteWriter& out) {
   const unsigned parameter = best_parameter(values);
   out.u8(static_cast<uint8_t>(parameter));
-  BitWriter writer(out);
+  CodeWriter writer(out);
   for (const int16_t value : values) {
     const uint32_t folded = fold(value);
     writer.zeros(folded >> parameter);
@@ -107,7 +107,7 @@ void encode_rice(std::span<const int16_t> values, ByteWriter& out) {
 void decode_rice(ByteReader& in, std::span<int16_t> values) {
   const unsigned parameter = in.u8();
   if (parameter > kLargestParameter) in.reject("a parameter is too large");
-  BitReader reader(in);
+  CodeReader reader(in);
   for (int16_t& value : values) {
     uint32_t quotient = 0;
     while (in.ok() && reader.bit() == 0) {
