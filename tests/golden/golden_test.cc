@@ -23,7 +23,7 @@ std::string content(const std::string& path) {
 TEST(Golden, TheExampleUnpacks) {
   const TempDir dir;
   const std::string output = dir.path("out.safetensors");
-  ASSERT_TRUE(unpack({kExample + "base.safetensors"}, kExample + "example.fd", output));
+  ASSERT_TRUE(unpack({kExample + "base.safetensors"}, kExample + "0.1.0.fd", output));
   EXPECT_EQ(content(output), content(kExample + "fine-tune.safetensors"));
 }
 
@@ -34,7 +34,7 @@ TEST(Golden, PackStillWritesTheExample) {
   const TempDir dir;
   const std::string archive = dir.path("archive");
   ASSERT_TRUE(pack({kExample + "base.safetensors"}, kExample + "fine-tune.safetensors", archive));
-  EXPECT_EQ(content(archive), content(kExample + "example.fd"));
+  EXPECT_EQ(content(archive), content(kExample + "0.1.0.fd"));
 }
 
 }  // namespace
