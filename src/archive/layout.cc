@@ -65,7 +65,7 @@ bool take_versions(std::string_view& text, Layout& layout) {
   if (!version || !text.starts_with(kOldestReader)) return false;
   text.remove_prefix(kOldestReader.size());
   const auto oldest = take_number(text);
-  if (!oldest || *oldest > *version) return false;
+  if (!oldest || *oldest > *version || (*oldest == 0) != (*version == 0)) return false;
   layout.version = *version;
   layout.oldest_reader = *oldest;
   return true;
@@ -79,6 +79,23 @@ bool take_sizes(std::string_view& text, Layout& layout) {
     *size = *number;
   }
   return true;
+}
+
+// Whether this reader knows the version that `layout` asks for.
+Status check_versions(const Layout& layout, const std::string& path) {
+  if (layout.version == 0) {
+    return fail(ErrorCode::kUsage,
+                "{} is of archive format 0, which no release reads: unpack it with the finedelta "
+                "that wrote it, and pack it again",
+                quote(path));
+  }
+  if (layout.oldest_reader > kFormatVersion) {
+    return fail(ErrorCode::kUsage,
+                "{} needs a finedelta that reads archive format {}, and this one reads up to {}: "
+                "install a newer finedelta",
+                quote(path), layout.oldest_reader, kFormatVersion);
+  }
+  return {};
 }
 
 Result<std::string> read_start(const InputFile& file, uint64_t size) {
@@ -110,11 +127,7 @@ Result<Layout> read_layout(const InputFile& file) {
   std::string_view text = std::string_view(slot).substr(kLengthSize + kStart.size());
   Layout layout;
   const bool has_versions = take_versions(text, layout);
-  if (has_versions && layout.oldest_reader > kFormatVersion) {
-    return fail(ErrorCode::kUsage,
-                "{} needs a finedelta that reads archive format {}; this one reads up to {}",
-                quote(file.path()), layout.oldest_reader, kFormatVersion);
-  }
+  if (has_versions) FINEDELTA_CHECK(check_versions(layout, file.path()));
   if (!has_versions || !take_sizes(text, layout) || encode_layout(layout) != slot) {
     return fail(ErrorCode::kDamaged, "{}: the archive's header is damaged", quote(file.path()));
   }

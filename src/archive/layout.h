@@ -11,7 +11,7 @@
 
 namespace finedelta::archive {
 
-inline constexpr uint64_t kFormatVersion = 0;
+inline constexpr uint64_t kFormatVersion = 1;
 
 // The length field and the header; the payload begins here.
 inline constexpr uint64_t kHeaderSlot = 512;
@@ -33,7 +33,7 @@ struct Layout {
 
 // Reads them from the start of `file`. kDamaged for anything but the one spelling that
 // encode_layout writes, for a wrong hash and for a wrong file length; kUsage, naming the version,
-// for an archive that needs a newer finedelta.
+// for an archive of version 0 and for one that needs a newer finedelta.
 Result<Layout> read_layout(const InputFile& file);
 
 // Whether `file` begins as archives of every version do.

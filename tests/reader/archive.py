@@ -18,7 +18,7 @@ from primitives import (
 from records import Chunk, Index, Predictor
 
 HEADER_SIZE = 512
-KNOWN_VERSION = 0
+KNOWN_VERSION = 1
 NUMBER = rb"(0|[1-9][0-9]{0,18})"
 START = re.compile(
     rb'\{"__metadata__":\{"format":"finedelta","version":"' + NUMBER
@@ -68,18 +68,26 @@ class Archive:
     factors: dict[int, bytes]  # of tensors of predictor low rank, by their id()
 
 
+def check_versions(version: int, oldest_reader: int) -> None:
+    if version == oldest_reader == 0:
+        raise UnsupportedVersionError("the archive is of version 0")
+    if not 1 <= oldest_reader <= version:
+        raise DamagedError(f"version {version} asks for a reader of version {oldest_reader}")
+    if oldest_reader > KNOWN_VERSION:
+        raise UnsupportedVersionError(f"the archive needs a reader of version {oldest_reader}")
+
+
 def parse_header(data: bytes) -> Header:
     start = START.match(data, 8, HEADER_SIZE)
     if not start:
         raise DamagedError("this is not a finedelta archive")
     version, oldest_reader = (int(digits) for digits in start.groups())
-    if oldest_reader > KNOWN_VERSION:
-        raise UnsupportedVersionError(f"the archive needs a reader of version {oldest_reader}")
+    check_versions(version, oldest_reader)
     sizes = SIZES.search(data, start.end(), HEADER_SIZE)
     if not sizes:
         raise DamagedError("the header does not name payload, side and index")
     header = Header(version, oldest_reader, *(int(digits) for digits in sizes.groups()))
-    if version < oldest_reader or header.encode() != data[:HEADER_SIZE]:
+    if header.encode() != data[:HEADER_SIZE]:
         raise DamagedError("the header is not in its only spelling")
     length = HEADER_SIZE + header.payload + header.side + header.index
     if length != len(data) or length > LARGEST_SIZE:

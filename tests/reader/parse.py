@@ -265,7 +265,7 @@ def decode_body(body: bytes) -> Index:
     check_identities(index)
     index.base_files = [read_base_file(cursor, len(index.bases)) for _ in range(cursor.varint())]
     if cursor.varint() != 0:
-        raise DamagedError("a version 0 archive has tables")
+        raise DamagedError("an archive has tables")
     index.files = [read_file(cursor, index) for _ in range(cursor.varint())]
     check_files(index)
     check_all_used(index)

@@ -17,7 +17,7 @@ class DamagedError(ArchiveError):
 
 
 class UnsupportedVersionError(ArchiveError):
-    """The archive needs a reader of a newer format version."""
+    """The archive is of a format version that this reader does not know."""
 
 
 class WrongBaseError(ArchiveError):

@@ -3,11 +3,10 @@
 import re
 from pathlib import Path
 
-from archive import open_archive
-from finedelta_reader import unpack
+from archive import HEADER_SIZE, open_archive
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "tests" / "golden" / "example"
+ARCHIVE = (ROOT / "tests" / "golden" / "example" / "0.1.0.fd").read_bytes()
 BIT_LINE = re.compile(r"^([01]+) ", re.MULTILINE)
 DUMP_LINE = re.compile(r"^([0-9a-f]{4})  ((?:[0-9a-f]{2} ?)+)", re.MULTILINE)
 
@@ -41,18 +40,20 @@ def check(dump: dict[int, bytes], data: bytes) -> int:
 
 
 def test_the_dumps_are_the_archive() -> None:
-    archive = (EXAMPLE / "example.fd").read_bytes()
     length, payload, index, body = dumps()
-    assert check(length, archive) == 8
-    assert check(payload, archive) == 33
+    assert check(length, ARCHIVE) == 8
+    assert check(payload, ARCHIVE) == 33
     assert listed_bits() == payload[0x203]
-    assert check(index, archive) == 24
-    opened = open_archive(archive)
+    assert check(index, ARCHIVE) == 24
+    opened = open_archive(ARCHIVE)
     assert check(body, opened.body) == len(opened.body)
 
 
-def test_the_example_unpacks(tmp_path: Path) -> None:
-    archive = (EXAMPLE / "example.fd").read_bytes()
-    unpack([EXAMPLE / "base.safetensors"], archive, tmp_path / "out")
-    wanted = (EXAMPLE / "fine-tune.safetensors").read_bytes()
-    assert (tmp_path / "out").read_bytes() == wanted
+def test_the_header_is_that_of_the_archive() -> None:
+    (header,) = (block for block in blocks() if block.strip().startswith("{"))
+    assert header.replace("\n", "").encode() == ARCHIVE[8:HEADER_SIZE].rstrip()
+
+
+def test_the_sizes_are_those_of_the_archive() -> None:
+    section = (ROOT / "docs" / "format.md").read_text().split("\n## 8. ")[1]
+    assert f"Its {len(ARCHIVE)} bytes:" in section

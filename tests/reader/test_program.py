@@ -88,7 +88,7 @@ def test_reader_unpacks_what_the_program_packs(any_pair: Pair, tmp_path: Path) -
 def test_program_writes_what_the_specification_spells(any_pair: Pair, tmp_path: Path) -> None:
     opened = check(finedelta_pack(any_pair, tmp_path / "archive"))
     assert encode_body(opened.index) == opened.body
-    assert (opened.header.version, opened.header.oldest_reader) == (0, 0)
+    assert (opened.header.version, opened.header.oldest_reader) == (1, 1)
     assert opened.index.chunk_log2 == 18
 
 
@@ -188,9 +188,7 @@ def test_program_rejects_flipped_bits(small: Pair, archive: bytes, tmp_path: Pat
         damaged = bytearray(archive)
         damaged[bit // 8] ^= 1 << bit % 8
         done = finedelta_unpack(small, bytes(damaged), tmp_path)
-        # A damaged number may tell of a newer version.
-        codes = (USAGE, DAMAGED) if bit < 8 * HEADER_SIZE else (DAMAGED,)
-        assert done.returncode in codes, (bit, done.stderr)
+        assert done.returncode == DAMAGED, (bit, done.stderr)
         assert not (tmp_path / "out").exists()
 
 
@@ -288,4 +286,11 @@ def test_program_names_the_version_that_it_lacks(
     header = replace(open_archive(archive).header, version=9, oldest_reader=7)
     done = finedelta_unpack(small, header.encode() + archive[HEADER_SIZE:], tmp_path)
     assert done.returncode == USAGE
-    assert "reads archive format 7; this one reads up to 0" in done.stderr
+    assert "reads archive format 7, and this one reads up to 1" in done.stderr
+
+
+def test_program_refuses_version_0(small: Pair, archive: bytes, tmp_path: Path) -> None:
+    header = replace(open_archive(archive).header, version=0, oldest_reader=0)
+    done = finedelta_unpack(small, header.encode() + archive[HEADER_SIZE:], tmp_path)
+    assert done.returncode == USAGE
+    assert "archive format 0, which no release reads" in done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-from archive import Header
+from archive import KNOWN_VERSION, Header
 from bases import fingerprint, sample
 from coders import CONSTANT_PLANE, RAW_PLANE, ZSTD_PLANE, predict
 from low_rank import Factors, encode_factors, made_up
@@ -346,7 +346,7 @@ def seal_body(body: bytes, payload: bytes, side: bytes) -> bytes:
     """The archive around the body of an index."""
     rest = u64(len(body)) + compress(body)
     index = hash128(rest) + rest
-    header = Header(0, 0, len(payload), len(side), len(index))
+    header = Header(KNOWN_VERSION, KNOWN_VERSION, len(payload), len(side), len(index))
     return header.encode() + payload + side + index
 
 

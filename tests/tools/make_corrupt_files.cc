@@ -1,6 +1,7 @@
 // Writes the lying archives of tests/corrupt to FOLDER/files, one file each, and what fuzz_index,
 // fuzz_unpack and fuzz_coders can start from to FOLDER/index, FOLDER/unpack and FOLDER/coders:
 //   make_corrupt_files FOLDER
+// scripts/rewrite_archives.sh puts them where they belong.
 // The files are committed, so that later readers are held against archives that earlier ones knew.
 #include <cstdio>
 #include <exception>
