@@ -44,7 +44,7 @@ class Search {
   Result<std::optional<LowRankAnswer>> run() {
     // Rows that the base does not have are not part of the matrix.
     const MatrixShape base = matrix_shape(question_.base_shape);
-    matrix_ = matrix_shape(question_.tensor->shape);
+    matrix_ = matrix_shape(question_.shape);
     matrix_.rows = std::min(matrix_.rows, base.rows);
     if (std::min(matrix_.rows, matrix_.columns) < kLeastSide) return std::nullopt;
     size_t rank = affordable_rank(matrix_, std::max(largest_rank(level_), kLargestAdapter));
@@ -62,25 +62,25 @@ class Search {
 
  private:
   MatrixPair make_pair() {
-    const uint64_t row_bytes = matrix_.columns * dtype_unit(question_.tensor->dtype);
-    return {.dtype = question_.tensor->dtype,
+    const uint64_t row_bytes = matrix_.columns * dtype_unit(question_.tensor.dtype);
+    return {.dtype = question_.tensor.dtype,
             .rows = matrix_.rows,
             .columns = matrix_.columns,
             .read_fine =
                 [this, row_bytes](uint64_t row, MutableBytes to) {
-                  return question_.shard->read(*question_.tensor, row * row_bytes, to);
+                  return question_.tensor.read(row * row_bytes, to);
                 },
             .read_base =
                 [this](uint64_t row, MutableBytes to) {
                   return reader_.predict({.predictor = Predictor::kBase}, {&question_.base, 1},
-                                         question_.tensor->dtype, row * matrix_.columns, to);
+                                         question_.tensor.dtype, row * matrix_.columns, to);
                 }};
   }
 
   // Estimates with and without, by the coders that will be used.
   Result<std::optional<LowRankAnswer>> confirm(const Factors& factors) {
     FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(factors));
-    FINEDELTA_CHECK(sampler_.begin(*question_.shard, *question_.tensor));
+    FINEDELTA_CHECK(sampler_.begin(question_.tensor));
     FINEDELTA_ASSIGN(const uint64_t without,
                      sampler_.estimate_from(question_.base, question_.formula, nullptr));
     FINEDELTA_ASSIGN(
@@ -105,9 +105,9 @@ class Search {
 LowRankQuestion ask_low_rank(const Shard& shard, const safetensors::Tensor& tensor,
                              const Shard& base_shard, const safetensors::Tensor& base,
                              const Formula& formula) {
-  return {.shard = &shard,
-          .tensor = &tensor,
-          .base = base_source(base_shard, base),
+  return {.tensor = tensor_source(shard, tensor),
+          .shape = tensor.shape,
+          .base = tensor_source(base_shard, base),
           .base_shape = base.shape,
           .formula = formula};
 }
