@@ -20,7 +20,8 @@ constexpr uint64_t kLeastSide = 16;
 constexpr uint64_t kRecordCost = 12;
 constexpr uint64_t kMargin = 2;
 
-// Adapters of a higher rank are looked for by the levels that try every matrix.
+// Adapters of up to this rank are found at every level, those of a higher one where every matrix is
+// tried with so many.
 constexpr size_t kLargestAdapter = 32;
 
 // What a fit of rank r takes is (r + 8) times the bytes of the sides, and a block of rows: fit.h. A
@@ -47,14 +48,15 @@ class Search {
     matrix_ = matrix_shape(question_.shape);
     matrix_.rows = std::min(matrix_.rows, base.rows);
     if (std::min(matrix_.rows, matrix_.columns) < kLeastSide) return std::nullopt;
-    size_t rank = affordable_rank(matrix_, std::max(largest_rank(level_), kLargestAdapter));
-    if (largest_rank(level_) > 0) rank = std::min(rank, largest_rank(level_));
+    const size_t usual = largest_rank(level_);
+    size_t rank = affordable_rank(matrix_, std::max(usual, kLargestAdapter));
     if (rank == 0) return std::nullopt;
     const MatrixPair pair = make_pair();
-    if (largest_rank(level_) == 0) {
+    if (usual < kLargestAdapter) {
       FINEDELTA_ASSIGN(const bool merged, looks_merged(pair));
-      if (!merged) return std::nullopt;
+      if (!merged) rank = std::min(rank, usual);
     }
+    if (rank == 0) return std::nullopt;
     FINEDELTA_ASSIGN(const LowRankChoice choice, find_factors(pair, rank));
     if (!choice.factors) return std::nullopt;
     return confirm(*choice.factors);

@@ -44,6 +44,17 @@ TEST_F(RoundtripLowRank, AtEveryLevel) {
   }
 }
 
+TEST_F(RoundtripLowRank, OfARankAboveTheOneThatEveryMatrixIsTriedWith) {
+  const TestTensor base = multiple(1, base_, DType::kBF16);
+  const TestTensor merged = with_adapter(base, 24, DType::kBF16);
+  options_.level = 5;
+  const uint64_t bytes = roundtrip_one(base, merged).payload_bytes;
+  for (const int level : {6, 7}) {
+    options_.level = level;
+    EXPECT_LT(roundtrip_one(base, merged).payload_bytes, bytes + bytes / 50) << level;
+  }
+}
+
 TEST_F(RoundtripLowRank, OtherTypes) {
   const TestTensor bf16 = multiple(1, base_, DType::kBF16);
   const TestTensor f16 = multiple(1, base_, DType::kF16);
