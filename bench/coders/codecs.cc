@@ -13,6 +13,11 @@ std::vector<CodecEntry> all_codecs() {
         [&coder] { return make_finedelta(&coder); })
         .usual = false;
   }
+  for (int level = kFastestLevel; level <= kSmallestLevel; ++level) {
+    add("finedelta:" + std::to_string(level), "this library at that level, low rank searched for",
+        [level] { return make_finedelta_at(level); })
+        .usual = false;
+  }
   add("bitx", "BitX (ZipLLM): XOR, two planes, zstd -3", make_bitx);
   add("tensorx", "TensorX (TensorDex): XOR, byte planes, zstd -1 in 2 MiB blocks", make_tensorx);
   add("fm-delta", "FM-Delta: ordered difference, adaptive range coder", make_fm_delta);

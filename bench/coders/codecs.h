@@ -13,6 +13,9 @@ namespace finedelta::bench {
 // that one wherever it fits, else raw.
 std::unique_ptr<Codec> make_finedelta(const Coder* only);
 
+// The same as pack does it at that level (1 to 9): with the search for what is of low rank.
+std::unique_ptr<Codec> make_finedelta_at(int level);
+
 std::unique_ptr<Codec> make_bitx();
 std::unique_ptr<Codec> make_tensorx();
 std::unique_ptr<Codec> make_fm_delta();

@@ -39,6 +39,7 @@ CodecEntry liar(std::string name, Liar::Lie lie) {
 Workload small_workload(uint64_t least_bytes) {
   SyntheticSpec spec;
   spec.weights = 1000;
+  spec.cols = 10;
   return make_workload("small", make_synthetic(spec), least_bytes);
 }
 

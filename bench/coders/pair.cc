@@ -4,6 +4,8 @@
 #include <map>
 #include <string_view>
 
+#include "predict/low_rank/predictor.h"
+
 namespace finedelta::bench {
 
 namespace {
@@ -22,6 +24,11 @@ size_t common_bytes(const Tensor& base, const Tensor& tensor) {
   return std::min(size_of(base), size_of(tensor));
 }
 
+// As pack sees it: predict/low_rank/predictor.h.
+size_t columns_of(const Tensor& tensor) {
+  return tensor.shape.size() < 2 ? 0 : matrix_shape(tensor.shape).columns;
+}
+
 }  // namespace
 
 std::vector<Part> match_parts(const Pair& pair) {
@@ -31,7 +38,10 @@ std::vector<Part> match_parts(const Pair& pair) {
   for (const Tensor& tensor : pair.fine_tune.tensors) {
     const auto partner = by_name.find(tensor.name);
     const size_t common = partner == by_name.end() ? 0 : common_bytes(*partner->second, tensor);
-    if (common > 0) parts.push_back({tensor.dtype, tensor.begin, common, partner->second->begin});
+    if (common > 0) {
+      parts.push_back(
+          {tensor.dtype, tensor.begin, common, partner->second->begin, columns_of(tensor)});
+    }
     const size_t rest = size_of(tensor) - common;
     if (rest > 0) parts.push_back({tensor.dtype, tensor.begin + common, rest, std::nullopt});
   }

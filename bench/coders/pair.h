@@ -33,6 +33,7 @@ struct Part {
   size_t begin = 0;                  // in the fine-tune's data
   size_t size = 0;                   // bytes
   std::optional<size_t> base_begin;  // in the base's data; nothing where the base has no such rows
+  size_t columns = 0;                // of a matrix; 0 where it is none
 
   [[nodiscard]] Bytes prediction(Bytes base) const {
     return base_begin ? base.subspan(*base_begin, size) : Bytes{};

@@ -79,6 +79,17 @@ TEST(Synthetic, ANewVocabularyIsAPartWithoutPrediction) {
   EXPECT_EQ(parts[2].base_begin, 64u);
 }
 
+TEST(Synthetic, AllTensorsAreWholeMatrices) {
+  const auto shapes_of = [](std::string_view text) {
+    std::vector<std::vector<uint64_t>> shapes;
+    for (const auto& tensor : synthetic(text).fine_tune.tensors) shapes.push_back(tensor.shape);
+    return shapes;
+  };
+  using Shapes = std::vector<std::vector<uint64_t>>;
+  EXPECT_EQ(shapes_of("bf16:n=100,rows=8,cols=10"), (Shapes{{8, 10}, {2, 10}}));
+  EXPECT_EQ(shapes_of("bf16:n=30,rows=8,cols=10"), (Shapes{{3, 10}}));
+}
+
 TEST(Synthetic, AStepThatIsGivenStays) {
   EXPECT_EQ(parse_synthetic("bf16:step=1e-3,lora=4").value().step, 1e-3);
   EXPECT_EQ(parse_synthetic("bf16:lora=4").value().step, 1.25e-3);
@@ -86,8 +97,9 @@ TEST(Synthetic, AStepThatIsGivenStays) {
 }
 
 TEST(Synthetic, RefusesWhatItDoesNotKnow) {
-  for (const char* text : {"", "f64", "bf16:step", "bf16:step=", "bf16:step=-1", "bf16:n=0",
-                           "bf16:rank=3", "bf16:n=1,,", "bf16:n=x"}) {
+  for (const char* text :
+       {"", "f64", "bf16:step", "bf16:step=", "bf16:step=-1", "bf16:n=0", "bf16:rank=3",
+        "bf16:n=1,,", "bf16:n=x", "bf16:n=101,cols=10", "bf16:n=9,cols=10"}) {
     EXPECT_TRUE(error_text(parse_synthetic(text)).starts_with("usage: ")) << text;
   }
 }

@@ -88,18 +88,17 @@ Pair make_synthetic(const SyntheticSpec& spec) {
   pair.fine_tune.data.reserve((spec.weights + spec.vocab * spec.cols) * unit);
   for (uint64_t done = 0; done < spec.weights; done += in_tensor) {
     const uint64_t count = std::min(in_tensor, spec.weights - done);
-    const uint64_t cols = count % spec.cols == 0 ? spec.cols : count;
-    const uint64_t rows = count / cols;
+    const uint64_t rows = count / spec.cols;
     const uint64_t added = done == 0 ? spec.vocab : 0;
-    std::byte* const base = add_tensor(pair.base, spec.dtype, {rows, cols});
-    std::byte* const tune = add_tensor(pair.fine_tune, spec.dtype, {rows + added, cols});
-    steps.begin_tensor(rows, cols);
+    std::byte* const base = add_tensor(pair.base, spec.dtype, {rows, spec.cols});
+    std::byte* const tune = add_tensor(pair.fine_tune, spec.dtype, {rows + added, spec.cols});
+    steps.begin_tensor(rows, spec.cols);
     for (uint64_t i = 0; i < count; ++i) {
       const float value =
           write_value(spec.dtype, kBaseDeviation * base_values.next(), base + i * unit);
       write_value(spec.dtype, double{value} + steps.at(i), tune + i * unit);
     }
-    for (uint64_t i = count; i < count + added * cols; ++i) {
+    for (uint64_t i = count; i < count + added * spec.cols; ++i) {
       write_value(spec.dtype, kBaseDeviation * new_values.next(), tune + i * unit);
     }
   }

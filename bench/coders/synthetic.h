@@ -13,7 +13,7 @@ namespace finedelta::bench {
 
 struct SyntheticSpec {
   DType dtype = DType::kBF16;
-  uint64_t weights = uint64_t{32} << 20;  // of the base
+  uint64_t weights = uint64_t{32} << 20;  // of the base: whole rows
   uint64_t rows = 2048;                   // of every tensor but, maybe, the last
   uint64_t cols = 2048;
   double step = 1e-4;      // standard deviation of what the fine-tune adds
@@ -26,7 +26,7 @@ struct SyntheticSpec {
 // Reads "bf16:step=1e-4,n=32M" and the like: a type (bf16, fp16, fp32), then any of step, n, rows,
 // cols, sparse, lora, vocab, seed. With `lora`, step is 1.25e-3 unless given: a sixteenth of the
 // base's deviation, about what a merged LoRA of a small language model added. kUsage for anything
-// else.
+// else, and where the weights are no whole rows.
 Result<SyntheticSpec> parse_synthetic(std::string_view text);
 
 // The base is Gaussian with a standard deviation of 0.02.

@@ -71,6 +71,9 @@ Result<SyntheticSpec> parse_synthetic(std::string_view text) {
   if (spec.weights == 0 || spec.rows == 0 || spec.cols == 0) {
     return fail(ErrorCode::kUsage, "{} has no weights", quote(text));
   }
+  if (spec.weights % spec.cols != 0) {
+    return fail(ErrorCode::kUsage, "{} weights are no whole rows of {}", spec.weights, spec.cols);
+  }
   return spec;
 }
 

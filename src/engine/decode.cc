@@ -58,7 +58,7 @@ Status Decoder::locate_error(const archive::Chunk& chunk, std::string_view what,
 Status Decoder::read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size) {
   prediction_.clear();
   if (!tensor.prediction) return {};
-  std::vector<BaseSource> bases;
+  std::vector<TensorSource> bases;
   for (const uint32_t base : tensor.prediction.bases()) {
     const archive::BaseTensor& record = archive_.index.base_tensors[base];
     bases.push_back({.dtype = record.dtype,

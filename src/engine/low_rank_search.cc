@@ -19,7 +19,8 @@ constexpr uint64_t kLeastSide = 16;
 constexpr uint64_t kRecordCost = 12;
 constexpr uint64_t kMargin = 2;
 
-// Adapters of a higher rank are looked for by the levels that try every matrix.
+// Adapters of up to this rank are found at every level, those of a higher one where every matrix is
+// tried with so many.
 constexpr size_t kLargestAdapter = 32;
 
 // What a fit of rank r takes is (r + 8) times the bytes of the sides, and a block of rows: fit.h. A
@@ -43,7 +44,7 @@ class Search {
   Result<std::optional<LowRankAnswer>> run() {
     // Rows that the base does not have are not part of the matrix.
     const MatrixShape base = matrix_shape(question_.base_shape);
-    matrix_ = matrix_shape(question_.tensor->shape);
+    matrix_ = matrix_shape(question_.shape);
     matrix_.rows = std::min(matrix_.rows, base.rows);
     if (std::min(matrix_.rows, matrix_.columns) < kLeastSide) return std::nullopt;
     const MatrixPair pair = make_pair();
@@ -65,25 +66,25 @@ class Search {
   }
 
   MatrixPair make_pair() {
-    const uint64_t row_bytes = matrix_.columns * dtype_unit(question_.tensor->dtype);
-    return {.dtype = question_.tensor->dtype,
+    const uint64_t row_bytes = matrix_.columns * dtype_unit(question_.tensor.dtype);
+    return {.dtype = question_.tensor.dtype,
             .rows = matrix_.rows,
             .columns = matrix_.columns,
             .read_fine =
                 [this, row_bytes](uint64_t row, MutableBytes to) {
-                  return question_.shard->read(*question_.tensor, row * row_bytes, to);
+                  return question_.tensor.read(row * row_bytes, to);
                 },
             .read_base =
                 [this](uint64_t row, MutableBytes to) {
                   return reader_.predict({.predictor = Predictor::kBase}, {&question_.base, 1},
-                                         question_.tensor->dtype, row * matrix_.columns, to);
+                                         question_.tensor.dtype, row * matrix_.columns, to);
                 }};
   }
 
   // Estimates with and without, by the coders that will be used.
   Result<std::optional<LowRankAnswer>> confirm(const Factors& factors) {
     FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(factors));
-    FINEDELTA_CHECK(sampler_.begin(*question_.shard, *question_.tensor));
+    FINEDELTA_CHECK(sampler_.begin(question_.tensor));
     FINEDELTA_ASSIGN(const uint64_t without,
                      sampler_.estimate_from(question_.base, question_.formula, nullptr));
     FINEDELTA_ASSIGN(
@@ -108,9 +109,9 @@ class Search {
 LowRankQuestion ask_low_rank(const Shard& shard, const safetensors::Tensor& tensor,
                              const Shard& base_shard, const safetensors::Tensor& base,
                              const Formula& formula) {
-  return {.shard = &shard,
-          .tensor = &tensor,
-          .base = base_source(base_shard, base),
+  return {.tensor = tensor_source(shard, tensor),
+          .shape = tensor.shape,
+          .base = tensor_source(base_shard, base),
           .base_shape = base.shape,
           .formula = formula};
 }

@@ -16,9 +16,9 @@ namespace finedelta {
 
 // A tensor, the prediction it has, and the base tensor of that.
 struct LowRankQuestion {
-  const Shard* shard = nullptr;
-  const safetensors::Tensor* tensor = nullptr;
-  BaseSource base;
+  TensorSource tensor;
+  std::vector<uint64_t> shape;
+  TensorSource base;
   std::vector<uint64_t> base_shape;
   Formula formula;  // base or scaled
 };

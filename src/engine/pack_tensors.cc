@@ -211,10 +211,10 @@ class TensorPacker {
     const archive::Tensor& tensor = *run.tensor;
     worker.prediction.clear();
     if (!tensor.prediction) return {};
-    std::vector<BaseSource> bases;
+    std::vector<TensorSource> bases;
     for (const uint32_t base : tensor.prediction.bases()) {
       const TensorRef& ref = plan_.base_refs[base];
-      bases.push_back(base_source(inputs_.shard(ref), inputs_.tensor(ref)));
+      bases.push_back(tensor_source(inputs_.shard(ref), inputs_.tensor(ref)));
     }
     worker.prediction.resize(worker.value.size());
     return worker.predictions.predict(tensor.prediction.formula, bases, tensor.dtype, first,

@@ -41,7 +41,7 @@ class Matcher {
       : tensor_(tensor), candidates_(candidates), sampler_(sampler) {}
 
   Result<Match> match(const Shard& shard) {
-    FINEDELTA_CHECK(sampler_.begin(shard, tensor_));
+    FINEDELTA_CHECK(sampler_.begin(tensor_source(shard, tensor_)));
     const Candidates::Found found = candidates_.find(tensor_);
     best_.estimated_bytes = sampler_.estimate_alone();
     bar_ = found.by_content ? best_.estimated_bytes / 100 * kContentPercent : best_.estimated_bytes;
@@ -59,8 +59,8 @@ class Matcher {
     auto operator<=>(const Single&) const = default;
   };
 
-  BaseSource source(const TensorRef& ref) const {
-    return base_source(candidates_.shard(ref), candidates_.tensor(ref));
+  TensorSource source(const TensorRef& ref) const {
+    return tensor_source(candidates_.shard(ref), candidates_.tensor(ref));
   }
 
   void consider(const Prediction<TensorRef>& prediction, uint64_t size) {
@@ -154,7 +154,7 @@ Result<std::vector<Match>> match_tensors(std::span<const Checkpoint> bases,
   return matches;
 }
 
-BaseSource base_source(const Shard& shard, const safetensors::Tensor& tensor) {
+TensorSource tensor_source(const Shard& shard, const safetensors::Tensor& tensor) {
   return {.dtype = tensor.dtype,
           .size = tensor.end - tensor.begin,
           .read = [&shard, &tensor](uint64_t offset, MutableBytes to) {

@@ -40,8 +40,8 @@ Result<std::vector<Match>> match_tensors(std::span<const Checkpoint> bases,
                                          const Checkpoint& fine_tune, unsigned threads,
                                          const Cancellation* cancel);
 
-// A base tensor to predict from; refers to both.
-[[nodiscard]] BaseSource base_source(const Shard& shard, const safetensors::Tensor& tensor);
+// Reads that tensor; refers to both.
+[[nodiscard]] TensorSource tensor_source(const Shard& shard, const safetensors::Tensor& tensor);
 
 // "same", or what was needed, joined by '+': "renamed" or "tied", "resized", "cast". `tied`: the
 // base tensor also stands for another tensor of the fine-tune.

@@ -29,28 +29,27 @@ Status for_each_window(uint64_t units, uint64_t sampled, uint64_t windows, Visit
 
 }  // namespace
 
-Status Sampler::begin(const Shard& shard, const safetensors::Tensor& tensor) {
+Status Sampler::begin(const TensorSource& tensor) {
   dtype_ = tensor.dtype;
   const unsigned unit = dtype_unit(dtype_);
-  units_ = (tensor.end - tensor.begin) / unit;
+  units_ = tensor.size / unit;
   sampled_ = std::min(units_, kSampleUnits);
   windows_ = sampled_ == units_ ? 1 : kWindows;
   value_.resize(sampled_ * unit);
   floats_.clear();
   return for_each_window(
       units_, sampled_, windows_, [&](uint64_t first, uint64_t place, uint64_t count) {
-        return shard.read(tensor, first * unit,
-                          MutableBytes(value_).subspan(place * unit, count * unit));
+        return tensor.read(first * unit, MutableBytes(value_).subspan(place * unit, count * unit));
       });
 }
 
 uint64_t Sampler::estimate_alone() { return estimate_with({}); }
 
-Result<uint64_t> Sampler::estimate_from(const BaseSource& base) {
+Result<uint64_t> Sampler::estimate_from(const TensorSource& base) {
   return estimate_from(base, {.predictor = Predictor::kBase}, nullptr);
 }
 
-Result<uint64_t> Sampler::estimate_from(const BaseSource& base, const Formula& formula,
+Result<uint64_t> Sampler::estimate_from(const TensorSource& base, const Formula& formula,
                                         const LowRankPredictor* low_rank) {
   prediction_.resize(value_.size());
   FINEDELTA_CHECK(read_prediction(base, formula, low_rank, dtype_, prediction_));
@@ -66,7 +65,7 @@ const FloatSample& Sampler::floats() {
   return floats_;
 }
 
-Result<FloatSample> Sampler::read_floats(const BaseSource& base) {
+Result<FloatSample> Sampler::read_floats(const TensorSource& base) {
   FloatSample floats(sampled_);
   FINEDELTA_CHECK(read_prediction(base, {.predictor = Predictor::kBase}, nullptr, DType::kF32,
                                   std::as_writable_bytes(std::span(floats))));
@@ -88,7 +87,7 @@ uint64_t Sampler::count_hits(const Formula& formula, std::span<const FloatSample
   return hits;
 }
 
-Status Sampler::read_prediction(const BaseSource& base, const Formula& formula,
+Status Sampler::read_prediction(const TensorSource& base, const Formula& formula,
                                 const LowRankPredictor* low_rank, DType dtype, MutableBytes to) {
   const unsigned unit = dtype_unit(dtype);
   return for_each_window(units_, sampled_, windows_,

@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "checkpoint/checkpoint.h"
 #include "coder/coder.h"
 #include "finedelta/result.h"
 #include "predict/predict.h"
@@ -21,20 +20,20 @@ using FloatSample = std::vector<float>;
 class Sampler {
  public:
   // Takes the sample of a tensor: everything else speaks of that one.
-  Status begin(const Shard& shard, const safetensors::Tensor& tensor);
+  Status begin(const TensorSource& tensor);
 
   // Without a base tensor, and predicted plainly from one that may predict it.
   [[nodiscard]] uint64_t estimate_alone();
-  Result<uint64_t> estimate_from(const BaseSource& base);
+  Result<uint64_t> estimate_from(const TensorSource& base);
 
   // Predicted by a formula of one base tensor; `low_rank` is there for the predictor of that name.
-  Result<uint64_t> estimate_from(const BaseSource& base, const Formula& formula,
+  Result<uint64_t> estimate_from(const TensorSource& base, const Formula& formula,
                                  const LowRankPredictor* low_rank);
 
   // The rest is for castable dtypes.
 
-  [[nodiscard]] const FloatSample& floats();                // of the tensor
-  Result<FloatSample> read_floats(const BaseSource& base);  // of the same units of a base tensor
+  [[nodiscard]] const FloatSample& floats();                  // of the tensor
+  Result<FloatSample> read_floats(const TensorSource& base);  // of the same units of a base tensor
 
   // Predicted by `formula` from bases of which these are the samples.
   [[nodiscard]] uint64_t estimate(const Formula& formula, std::span<const FloatSample> bases);
@@ -43,7 +42,7 @@ class Sampler {
   [[nodiscard]] uint64_t count_hits(const Formula& formula, std::span<const FloatSample> bases);
 
  private:
-  Status read_prediction(const BaseSource& base, const Formula& formula,
+  Status read_prediction(const TensorSource& base, const Formula& formula,
                          const LowRankPredictor* low_rank, DType dtype, MutableBytes to);
   void predict_sample(const Formula& formula, std::span<const FloatSample> bases);
   uint64_t estimate_with(Bytes prediction);

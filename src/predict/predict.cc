@@ -63,7 +63,7 @@ void predict(const Formula& formula, std::span<const BaseUnits> bases, DType dty
   }
 }
 
-Status PredictionReader::predict(const Formula& formula, std::span<const BaseSource> bases,
+Status PredictionReader::predict(const Formula& formula, std::span<const TensorSource> bases,
                                  DType dtype, uint64_t first, MutableBytes prediction,
                                  const LowRankPredictor* low_rank) {
   const uint64_t count = prediction.size() / dtype_unit(dtype);

@@ -42,8 +42,8 @@ struct BaseUnits {
 void predict(const Formula& formula, std::span<const BaseUnits> bases, DType dtype,
              MutableBytes prediction);
 
-// A base tensor to be read from.
-struct BaseSource {
+// A tensor, of a base or of the fine-tune, to be read from.
+struct TensorSource {
   DType dtype = DType::kU8;
   uint64_t size = 0;  // bytes of the whole tensor
   std::function<Status(uint64_t offset, MutableBytes to)> read;
@@ -54,7 +54,7 @@ class PredictionReader {
  public:
   // Fills `prediction` for a tensor of type `dtype` from its unit `first` on. `low_rank` is there
   // for the predictor of that name.
-  Status predict(const Formula& formula, std::span<const BaseSource> bases, DType dtype,
+  Status predict(const Formula& formula, std::span<const TensorSource> bases, DType dtype,
                  uint64_t first, MutableBytes prediction,
                  const LowRankPredictor* low_rank = nullptr);
 

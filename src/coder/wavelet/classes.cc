@@ -14,7 +14,7 @@ namespace {
 bool differ(std::span<const uint16_t> sorted) {
   const uint32_t low = sorted[sorted.size() / 10];
   const uint32_t high = sorted[sorted.size() - 1 - sorted.size() / 10];
-  return high > low + low / 2 + 16;
+  return high > low + low / 3 + 16;
 }
 
 uint16_t activity(const uint8_t* symbols, size_t count) {
