@@ -184,6 +184,7 @@ class ChunkEncoder {
   ChunkEncoder(const Plan& plan, FloatLayout layout, const ChunkInput& chunk, Scratch& scratch)
       : model_(plan.model),
         limits_(plan.limits),
+        estimate_(plan.estimate),
         layout_(layout),
         chunk_(chunk),
         scratch_(scratch),
@@ -213,7 +214,7 @@ class ChunkEncoder {
     if (model_.kind == wavelet::SymbolKind::kLeading) {
       model_.symbol_top = find_symbol_top(model_, layout_, chunk_.value);
     }
-    model_.precision = wavelet::best_precision(units);
+    model_.precision = wavelet::best_precision(units, estimate_);
     if (model_.contexts == 1) model_.context_bits = 0;
     wavelet::room_for(units + kSymbolSlack, scratch_.symbols);
     scratch_.rest.clear();
@@ -264,6 +265,7 @@ class ChunkEncoder {
 
   wavelet::Model model_;
   const wavelet::ClassLimits limits_;
+  const uint64_t estimate_;
   const FloatLayout layout_;
   const ChunkInput& chunk_;
   Scratch& scratch_;
