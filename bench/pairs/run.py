@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pair_list import NAMES, Pair, real_pair, tree, wheel_pair
+from pair_list import NAMES, Pair, estimate_error, real_pair, total_bytes, tree, wheel_pair
 
 RUNS = 3
 
@@ -42,12 +42,8 @@ def timed(step: Step, peak_memory: str, *command: object) -> None:
     step.peak_kib = max(step.peak_kib, int(done.stderr.split()[-1]))
 
 
-def total_bytes(root: Path) -> int:
-    files = [root] if root.is_file() else [path for path in root.rglob("*") if path.is_file()]
-    return sum(path.stat().st_size for path in files)
-
-
-def row(pair: Pair, program: str, peak_memory: str, scratch: Path) -> str:
+def row(pair: Pair, program: str, peak_memory: str, scratch: Path) -> tuple[str, float]:
+    """A line of the table, and the error of the estimate."""
     archive, output = scratch / "archive", scratch / "output"
     pack, verify, unpack = Step(), Step(), Step()
     quiet = ["-q", "--threads", "1"]
@@ -64,10 +60,13 @@ def row(pair: Pair, program: str, peak_memory: str, scratch: Path) -> str:
         shutil.rmtree(output) if output.is_dir() else output.unlink()
     size, packed = total_bytes(pair.fine_tune), archive.stat().st_size
     peak = max(pack.peak_kib, verify.peak_kib, unpack.peak_kib) / 1024
-    return (
+    error = estimate_error(program, pair, archive)
+    text = (
         f"| {pair.name} | {size:,} | {packed:,} | {size / packed:.3f} | {pack.median:.3f} | "
-        f"{verify.median:.3f} | {unpack.median:.3f} | {peak:.0f} |"
+        f"{verify.median:.3f} | {unpack.median:.3f} | {peak:.0f} | "
+        f"{100 * error:+.1f} % |"
     )
+    return text, error
 
 
 def main() -> None:
@@ -76,10 +75,16 @@ def main() -> None:
         scratch = Path(folder)
         pairs = [real_pair(name, Path(root), scratch) for name in NAMES]
         wheels = wheel_pair(scratch)
-        print("| pair | bytes | archive | ratio | pack s | verify s | unpack s | peak MiB |")
-        print("|---|---:|---:|---:|---:|---:|---:|---:|")
+        print("| pair | bytes | archive | ratio | pack s | verify s | unpack s | peak MiB | "
+              "estimate |")  # fmt: skip
+        print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+        errors = []
         for pair in [*pairs, *([wheels] if wheels else [])]:
-            print(row(pair, program, peak_memory, scratch), flush=True)
+            text, error = row(pair, program, peak_memory, scratch)
+            errors.append(abs(error))
+            print(text, flush=True)
+        print(f"\nMedian error of the estimates, whatever its sign: "
+              f"{100 * statistics.median(errors):.1f} %.")  # fmt: skip
         if not wheels:
             print("\nMiniLM -> SRE is left out: its packages could not be downloaded.")
 

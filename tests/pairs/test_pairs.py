@@ -1,10 +1,11 @@
-"""Every real pair comes back byte for byte, by SHA-256 of every file.
+"""Every real pair comes back byte for byte, by SHA-256 of every file; estimates are near the truth.
 
 FINEDELTA_PROGRAM names the program, FINEDELTA_PAIRS the folder of pairs; without the latter only the
 demo's pair in examples/ is tried.
 """
 
 import os
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench" / "pairs"))
 
-from pair_list import NAMES, Pair, real_pair, tree  # noqa: E402
+from pair_list import NAMES, Pair, estimate_error, real_pair, tree  # noqa: E402
 
 PROGRAM = os.environ["FINEDELTA_PROGRAM"]
 PAIRS = os.environ.get("FINEDELTA_PAIRS")
@@ -44,6 +45,16 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", NAMES)
 def test_pair_comes_back(name: str, scratch: Path, tmp_path: Path) -> None:
     check(real_pair(name, Path(PAIRS), scratch), tmp_path)
+
+
+@pytest.mark.skipif(not PAIRS, reason="FINEDELTA_PAIRS is not set")
+def test_estimates_are_near_the_truth(scratch: Path, tmp_path: Path) -> None:
+    errors = {}
+    for name in NAMES:
+        pair, archive = real_pair(name, Path(PAIRS), scratch), tmp_path / "archive"
+        run("pack", *pair.bases, pair.fine_tune, "-o", archive, "--force")
+        errors[name] = estimate_error(PROGRAM, pair, archive)
+    assert statistics.median(map(abs, errors.values())) < 0.03, errors
 
 
 def test_demo_pair_comes_back(tmp_path: Path) -> None:
