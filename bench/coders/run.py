@@ -34,6 +34,10 @@ def words_of(pair: Pair) -> list[str]:
     return [str(base), str(pair.fine_tune), "--repeat-to", REPEAT_TO, "--name", pair.name]
 
 
+def synthetic_words(name: str, spec: str) -> list[str]:
+    return ["--synthetic", spec, "--name", name]
+
+
 def measure(program: str, words: list[str], scratch: Path) -> tuple[dict[str, Any], str]:
     """The report, and the caption of its table, which is printed."""
     report = scratch / "report.json"
@@ -53,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         scratch = Path(folder)
         jobs = [words_of(real_pair(name, Path(root), scratch)) for name in REAL]
-        jobs += [["--synthetic", spec, "--name", name] for name, spec in SYNTHETIC.items()]
+        jobs += [synthetic_words(name, spec) for name, spec in SYNTHETIC.items()]
         wheels = wheel_pair(scratch)
         if wheels:
             jobs.append(words_of(wheels))
