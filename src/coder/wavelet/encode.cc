@@ -224,7 +224,7 @@ class ChunkEncoder {
     if (model_.kind == wavelet::SymbolKind::kLeading) {
       model_.symbol_top = find_symbol_top(model_, layout_, chunk_.value);
     }
-    model_.precision = wavelet::best_precision(estimate_);
+    model_.precision = wavelet::best_precision(units, estimate_);
     if (model_.contexts == 1) model_.context_bits = 0;
     wavelet::room_for(units + kSymbolSlack, scratch_.symbols);
     scratch_.rest.clear();

@@ -205,9 +205,9 @@ uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value) {
 }
 
 // Measured on real models: the smaller a chunk, the larger the part that its tables take.
-uint8_t best_precision(uint64_t estimate) {
-  if (estimate < 12'000) return 1;
-  return estimate < 80'000 ? 2 : 3;
+uint8_t best_precision(size_t units, uint64_t estimate) {
+  if (units < size_t{1} << 14 || estimate < 100'000) return 1;
+  return units < size_t{1} << 17 ? 2 : 3;
 }
 
 Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
