@@ -1,6 +1,9 @@
 #include "predict/low_rank/rice.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <optional>
 
 namespace finedelta {
 
@@ -59,34 +62,47 @@ class CodeWriter {
   unsigned filled_ = 0;
 };
 
+// Bits of bytes that nobody vouches for, the lowest of a byte first; zeros behind them.
 class CodeReader {
  public:
-  explicit CodeReader(ByteReader& in) : in_(in) {}
+  explicit CodeReader(Bytes data) : data_(data) {}
 
-  // After the reader failed all bits are zero.
-  uint32_t bit() {
-    if (left_ == 0) {
-      byte_ = in_.u8();
-      left_ = 8;
+  // The next value, folded; nothing where it is over the largest.
+  std::optional<uint32_t> next(unsigned parameter) {
+    constexpr unsigned kAtOnce = 40;  // with parameter and one, no more than `peek` gives
+    uint64_t bits = peek();
+    uint64_t quotient = 0;
+    while ((bits & ((uint64_t{1} << kAtOnce) - 1)) == 0) {
+      quotient += kAtOnce;
+      at_ += kAtOnce;
+      if (quotient > kLargestFolded >> parameter) return std::nullopt;
+      bits = peek();
     }
-    const uint32_t bit = byte_ & 1;
-    byte_ >>= 1;
-    --left_;
-    return bit;
+    const auto zeros = static_cast<unsigned>(std::countr_zero(bits));
+    at_ += zeros + 1 + parameter;
+    const uint64_t low = bits >> (zeros + 1) & ((uint64_t{1} << parameter) - 1);
+    const uint64_t folded = (quotient + zeros) << parameter | low;
+    if (folded > kLargestFolded) return std::nullopt;
+    return static_cast<uint32_t>(folded);
   }
-  uint32_t bits(unsigned count) {
-    uint32_t value = 0;
-    for (unsigned i = 0; i < count; ++i) value |= bit() << i;
-    return value;
-  }
-  void finish() {
-    if (byte_ != 0) in_.reject("a set bit behind the last value");
-  }
+
+  // Bytes that were begun; more than there are where too much was taken.
+  [[nodiscard]] size_t taken() const { return (at_ + 7) / 8; }
+  // What the last of them still holds.
+  [[nodiscard]] uint64_t rest() const { return peek() & ((1u << (8 * taken() - at_)) - 1); }
 
  private:
-  ByteReader& in_;
-  uint32_t byte_ = 0;
-  unsigned left_ = 0;
+  // At least 57 bits.
+  [[nodiscard]] uint64_t peek() const {
+    const size_t byte = std::min(at_ / 8, data_.size());
+    if (data_.size() - byte >= 8) return load<uint64_t>(data_.data() + byte) >> at_ % 8;
+    std::array<std::byte, 8> last{};
+    std::ranges::copy(data_.subspan(byte), last.begin());
+    return load<uint64_t>(last.data()) >> at_ % 8;
+  }
+
+  const Bytes data_;
+  size_t at_ = 0;  // in bits
 };
 
 }  // namespace
@@ -107,18 +123,19 @@ void encode_rice(std::span<const int16_t> values, ByteWriter& out) {
 void decode_rice(ByteReader& in, std::span<int16_t> values) {
   const unsigned parameter = in.u8();
   if (parameter > kLargestParameter) in.reject("a parameter is too large");
-  CodeReader reader(in);
+  if (!in.ok()) return;
+  ByteReader copy = in;
+  CodeReader reader(copy.bytes(copy.remaining()));
   for (int16_t& value : values) {
-    uint32_t quotient = 0;
-    while (in.ok() && reader.bit() == 0) {
-      if (++quotient > kLargestFolded >> parameter) in.reject("a value is too large");
+    const auto folded = reader.next(parameter);
+    if (!folded) {
+      in.bytes(reader.taken());  // zeros behind the end are no value
+      return in.reject("a value is too large");
     }
-    if (!in.ok()) return;
-    const uint32_t folded = quotient << parameter | reader.bits(parameter);
-    if (folded > kLargestFolded) in.reject("a value is too large");
-    value = unfold(folded);
+    value = unfold(*folded);
   }
-  reader.finish();
+  in.bytes(reader.taken());
+  if (reader.rest() != 0) in.reject("a set bit behind the last value");
 }
 
 }  // namespace finedelta
