@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 
+#include "kernels/class_blocks.h"
 #include "kernels/residual.h"
 #include "kernels/symbols.h"
 
@@ -65,30 +66,49 @@ void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t gro
 
 // The map has bytes. So many symbols at a time are merged, and of so many streams; what is between
 // two steps stays in the first-level cache.
-constexpr size_t kBlock = 2048;
-constexpr size_t kMostAtOnce = 4;
+constexpr size_t kBlock = ClassBlocks::kMost * ClassBlocks::kUnits;
+constexpr size_t kMostAtOnce = 5;
 
-// Streams from 0 on are those of contexts from `first` on, the last one of all others.
+// Streams from 0 on are those of contexts from `first` on, the last one of all others. Their number
+// is a constant, so that places in them stay in registers.
+template <size_t kStreams>
+void merge_some(const uint8_t* contexts, size_t count, size_t first, const uint8_t** next,
+                uint8_t* symbols) {
+  const DWide d;
+  const uint8_t* from[kStreams];
+  VWide wanted[kStreams];
+  for (size_t k = 0; k < kStreams; ++k) {
+    from[k] = next[k];
+    wanted[k] = hn::Set(d, static_cast<uint8_t>(first + k));
+  }
+  const auto merge_wide = [&](size_t i, uint32_t valid) HWY_ATTR {
+    const VWide context = hn::LoadU(d, contexts + i);
+    VWide merged = hn::Zero(d);
+    VWide left = hn::Set(d, 0xFF);
+    HWY_UNROLL(8) for (size_t k = 0; k < kStreams; ++k) {
+      const VWide own = k + 1 < kStreams ? hn::VecFromMask(d, hn::Eq(context, wanted[k])) : left;
+      left = hn::AndNot(own, left);
+      const uint32_t bits = bits_of_wide(hn::MaskFromVec(own)) & valid;
+      const VWide places = hn::Not(hn::And(minus_ranks(own), own));
+      const VWide symbols_of_k = load_blocks(from[k], ones_of(bits & 0xFFFF));
+      merged = hn::Or(merged, hn::TableLookupBytesOr0(symbols_of_k, places));
+      from[k] += ones_of(bits);
+    }
+    hn::StoreU(merged, d, symbols + i);
+  };
+  size_t i = 0;
+  for (; i + kWide <= count; i += kWide) merge_wide(i, ~uint32_t{0});
+  if (i < count) merge_wide(i, (1u << (count - i)) - 1);
+  std::copy_n(from, kStreams, next);
+}
+
+template <size_t kStreams>
 void merge_streams(const uint8_t* contexts, size_t count, size_t first, size_t streams,
                    const uint8_t** next, uint8_t* symbols) {
-  const uint8_t* from[kMostStreams];
-  std::copy_n(next, streams, from);
-  for (size_t i = 0; i < count; i += 16) {
-    const uint32_t valid = count - i >= 16 ? 0xFFFF : (1u << (count - i)) - 1;
-    const V16 context = hn::LoadU(D16(), contexts + i);
-    V16 low = hn::Zero(D16());
-    V16 high = hn::Zero(D16());
-    uint32_t left = valid;
-    for (size_t k = 0; k < streams; ++k) {
-      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(first + k));
-      const uint32_t mask = k + 1 < streams ? bits_of(hn::Eq(context, wanted)) & valid : left;
-      left &= ~mask;
-      low = hn::Or(low, expand_8(mask & 255, from[k]));
-      high = hn::Or(high, expand_8(mask >> 8, from[k]));
-    }
-    hn::StoreU(hn::ConcatLowerLower(D16(), high, low), D16(), symbols + i);
+  if (streams == kStreams) return merge_some<kStreams>(contexts, count, first, next, symbols);
+  if constexpr (kStreams > 1) {
+    merge_streams<kStreams - 1>(contexts, count, first, streams, next, symbols);
   }
-  std::copy_n(from, streams, next);
 }
 
 // Contexts from `first` to `group` - 1, of at most kBlock symbols; next[0] is the stream of the
@@ -97,7 +117,7 @@ void merge_streams(const uint8_t* contexts, size_t count, size_t first, size_t s
 void merge_block(const uint8_t* contexts, size_t count, size_t first, size_t group,
                  const uint8_t** next, uint8_t* symbols) {
   if (group - first <= kMostAtOnce) {
-    return merge_streams(contexts, count, first, group - first, next, symbols);
+    return merge_streams<kMostAtOnce>(contexts, count, first, group - first, next, symbols);
   }
   constexpr size_t kAlone = kMostAtOnce - 1;
   uint8_t rare_contexts[kBlock + kSymbolSlack];
@@ -108,8 +128,22 @@ void merge_block(const uint8_t* contexts, size_t count, size_t first, size_t gro
   const uint8_t* from[kMostAtOnce];
   std::copy_n(next, kAlone, from);
   from[kAlone] = rare;
-  merge_streams(contexts, count, first, kMostAtOnce, from, symbols);
+  merge_some<kMostAtOnce>(contexts, count, first, from, symbols);
   std::copy_n(from, kAlone, next);
+}
+
+// At most kBlock symbols.
+void merge_classes(const uint8_t* contexts, const uint8_t* classes, size_t count, size_t group,
+                   const uint8_t** next, uint8_t* symbols) {
+  uint8_t own[kBlock];
+  uint8_t merged[kBlock + kSymbolSlack];
+  const ClassBlocks blocks(classes, count);
+  for (size_t k = 0; k < ClassBlocks::kClasses; ++k) {
+    if (blocks.units(k) == 0) continue;
+    blocks.gather(k, contexts, own);
+    merge_block(own, blocks.units(k), 0, group, next + k * group, merged);
+    blocks.scatter(k, merged, symbols);
+  }
 }
 
 void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
@@ -117,15 +151,13 @@ void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t gro
   const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
   std::array<const uint8_t*, kMostStreams> next{};
   copy_streams(classes, count, group, stream, next.data());
-  if (classes == nullptr) {
-    for (size_t i = 0; i < count; i += kBlock) {
-      merge_block(contexts + i, std::min(kBlock, count - i), 0, group, next.data(), symbols + i);
+  for (size_t i = 0; i < count; i += kBlock) {
+    const size_t size = std::min(kBlock, count - i);
+    if (classes == nullptr) {
+      merge_block(contexts + i, size, 0, group, next.data(), symbols + i);
+    } else {
+      merge_classes(contexts + i, classes + i / 64, size, group, next.data(), symbols + i);
     }
-    return;
-  }
-  for (size_t i = 0; i < count; i += 64) {
-    merge_streams(contexts + i, std::min<size_t>(64, count - i), 0, group,
-                  next.data() + classes[i / 64] * group, symbols + i);
   }
 }
 

@@ -3,8 +3,10 @@
 #include <array>
 #include <bit>
 
+#include "kernels/class_blocks.h"
 #include "kernels/count_symbols.h"
 #include "kernels/residual_scalar.h"
+#include "kernels/symbols.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/residual.cc"
@@ -369,20 +371,35 @@ void context_map(const std::byte* value, size_t count, LeadingBits bits, const u
 
 #else
 
+constexpr size_t kMapBlock = ClassBlocks::kMost * ClassBlocks::kUnits;
+
+// Adds to counts[k] how many of at most kMapBlock units have context k.
+void count_contexts(const uint8_t* contexts, size_t count, size_t group, uint32_t* counts) {
+  std::array<uint32_t, 256> own{};
+  count_symbols(contexts, count, own.data());
+  for (size_t k = 0; k < group; ++k) counts[k] += own[k];
+}
+
 // The context of each unit is a byte.
 template <typename T>
 void context_map(const std::byte* value, size_t count, LeadingBits bits, const uint8_t* classes,
                  uint64_t* map, uint32_t* counts) {
-  constexpr size_t kBlock = 2048;
-  auto* const contexts = reinterpret_cast<uint8_t*>(map);
-  contexts_of_units<T>(value, count, bits, contexts);
-  for (size_t begin = 0; begin < count; begin += classes != nullptr ? 64 : kBlock) {
-    const size_t size = std::min<size_t>(classes != nullptr ? 64 : kBlock, count - begin);
-    std::array<uint32_t, 256> own{};
-    count_symbols(contexts + begin, size, own.data());
-    uint32_t* const of_class =
-        counts + (classes != nullptr ? classes[begin / 64] * (bits.most + size_t{1}) : 0);
-    for (size_t k = 0; k <= bits.most; ++k) of_class[k] += own[k];
+  const size_t group = bits.most + size_t{1};
+  for (size_t begin = 0; begin < count; begin += kMapBlock) {
+    auto* const contexts = reinterpret_cast<uint8_t*>(map) + begin;
+    const size_t size = std::min(kMapBlock, count - begin);
+    contexts_of_units<T>(value + begin * sizeof(T), size, bits, contexts);
+    if (classes == nullptr) {
+      count_contexts(contexts, size, group, counts);
+      continue;
+    }
+    uint8_t own[kMapBlock + kSymbolSlack];
+    const ClassBlocks blocks(classes + begin / 64, size);
+    for (size_t k = 0; k < ClassBlocks::kClasses; ++k) {
+      if (blocks.units(k) == 0) continue;
+      blocks.gather(k, contexts, own);
+      count_contexts(own, blocks.units(k), group, counts + k * group);
+    }
   }
 }
 

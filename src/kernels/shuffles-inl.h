@@ -84,12 +84,42 @@ HWY_INLINE void append_16(uint32_t mask, V16 symbols, uint8_t*& to) {
   append_8(mask >> 8, hn::ShiftRightBytes<8>(D16(), symbols), to);
 }
 
-// The next symbols in the places of the bits that are set, 0 elsewhere; reads 8 bytes.
-HWY_INLINE V16 expand_8(uint32_t mask, const uint8_t*& from) {
-  const V16 loaded = hn::ZeroExtendVector(D16(), hn::LoadU(D8(), from));
-  from += std::popcount(mask);
-  return hn::TableLookupBytesOr0(loaded, load_indices(kShuffles.expand[mask]));
+// Symbols are put in their places without a table: a running sum of the lanes that are set tells
+// which symbol each one takes. One or two blocks of 16 bytes, which shuffles stay within.
+constexpr size_t kWide = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 ? 32 : 16;
+using DWide = hn::FixedTag<uint8_t, kWide>;
+using VWide = hn::Vec<DWide>;
+
+// In each lane minus the number of lanes of its block, up to that one, that are -1; others are 0.
+HWY_INLINE VWide minus_ranks(VWide set) {
+  const DWide d;
+  VWide sum = hn::Add(set, hn::ShiftLeftBytes<1>(d, set));
+  sum = hn::Add(sum, hn::ShiftLeftBytes<2>(d, sum));
+  sum = hn::Add(sum, hn::ShiftLeftBytes<4>(d, sum));
+  return hn::Add(sum, hn::ShiftLeftBytes<8>(d, sum));
 }
+
+// The next 16 symbols in the first block; in a second one, those from `skipped` on.
+HWY_INLINE VWide load_blocks(const uint8_t* from, size_t skipped) {
+  const V16 first = hn::LoadU(D16(), from);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  return hn::Combine(DWide(), hn::LoadU(D16(), from + skipped), first);
+#else
+  static_cast<void>(skipped);
+  return first;
+#endif
+}
+
+// A bit for each lane.
+HWY_INLINE uint32_t bits_of_wide(hn::Mask<DWide> mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(DWide(), mask, bytes);
+  uint32_t bits = 0;
+  for (size_t i = 0; i < kWide / 8; ++i) bits |= static_cast<uint32_t>(bytes[i]) << 8 * i;
+  return bits;
+}
+
+HWY_INLINE size_t ones_of(uint32_t bits) { return static_cast<size_t>(std::popcount(bits)); }
 
 }  // namespace finedelta::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

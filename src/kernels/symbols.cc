@@ -174,28 +174,46 @@ size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left,
   return went_right;
 }
 
+// Both constants: bits become bytes.
+void join_constants(const std::byte* bits, size_t count, uint8_t left, uint8_t right,
+                    uint8_t* symbols) {
+  const hn::ScalableTag<uint8_t> d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t i = 0; i < count; i += lanes) {
+    const auto from_right = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(bits + i / 8));
+    hn::StoreU(hn::IfThenElse(from_right, hn::Set(d, right), hn::Set(d, left)), d, symbols + i);
+  }
+}
+
 template <bool kLeft, bool kRight>
 void join_branches(const std::byte* bits, size_t count, Branch left, Branch right,
                    uint8_t* symbols) {
-  const D8 d8;
-  const auto left_constant = hn::Set(d8, left.constant);
-  const auto right_constant = hn::Set(d8, right.constant);
-  // 8 symbols, of which so many before them came from the right.
-  const auto joined = [&](size_t before, size_t rights, uint32_t mask) HWY_ATTR {
-    const auto from_left = kLeft ? hn::LoadU(d8, left.symbols + before - rights) : left_constant;
-    const auto from_right = kRight ? hn::LoadU(d8, right.symbols + rights) : right_constant;
-    const V16 both = hn::Combine(D16(), from_right, from_left);
-    return hn::TableLookupBytes(both, load_indices(kShuffles.join[mask]));
-  };
-  for (size_t i = 0; i < count; i += 16) {
-    const uint32_t mask = load<uint16_t>(bits + i / 8);
-    const auto rights = static_cast<size_t>(std::popcount(mask));
-    const auto low_rights = static_cast<size_t>(std::popcount(mask & 255));
-    const V16 low = joined(0, 0, mask & 255);
-    const V16 high = joined(8, low_rights, mask >> 8);
-    hn::StoreU(hn::ConcatLowerLower(D16(), high, low), D16(), symbols + i);
-    if constexpr (kLeft) left.symbols += 16 - rights;
-    if constexpr (kRight) right.symbols += rights;
+  if constexpr (!kLeft && !kRight) {
+    return join_constants(bits, count, left.constant, right.constant, symbols);
+  }
+  const DWide d;
+  alignas(32) constexpr uint8_t kLanes[32] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+                                              0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const VWide lanes = hn::Load(d, kLanes);
+  VWide from_left = hn::Set(d, left.constant);
+  VWide from_right = hn::Set(d, right.constant);
+  for (size_t i = 0; i < count; i += kWide, bits += kWide / 8) {
+    uint32_t word = load<uint16_t>(bits);
+    if constexpr (kWide == 32) word = load<uint32_t>(bits);
+    const size_t rights = ones_of(word);
+    const size_t first_rights = ones_of(word & 0xFFFF);
+    const auto goes_right = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(bits));
+    const VWide minus = minus_ranks(hn::VecFromMask(d, goes_right));
+    if constexpr (kLeft) {
+      from_left =
+          hn::TableLookupBytes(load_blocks(left.symbols, 16 - first_rights), hn::Add(lanes, minus));
+      left.symbols += kWide - rights;
+    }
+    if constexpr (kRight) {
+      from_right = hn::TableLookupBytes(load_blocks(right.symbols, first_rights), hn::Not(minus));
+      right.symbols += rights;
+    }
+    hn::StoreU(hn::IfThenElse(goes_right, from_right, from_left), d, symbols + i);
   }
 }
 
