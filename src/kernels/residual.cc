@@ -229,34 +229,37 @@ struct Vectors {
 #else
 #if HWY_TARGET == HWY_AVX2
   // Without a branch, which could not be foreseen: the next differences are shuffled to their
-  // places by what a table says for each mask of 8.
+  // places. Of units of two bytes a running sum tells these, in each half of the vector.
   static HWY_INLINE V take_large_shuffled(const uint8_t* symbols, V small,
                                           const std::byte*& large) {
-    const __m128i loaded = _mm_loadu_si128(reinterpret_cast<const __m128i*>(symbols));
-    const __m128i is_large =
-        _mm_cmpeq_epi8(_mm_max_epu8(loaded, _mm_set1_epi8(kLargeDifference)), loaded);
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(is_large));
-    if (mask == 0) return small;
-    const auto places = [](unsigned of_8) HWY_ATTR {
-      return _mm_cvtsi64_si128(static_cast<int64_t>(kShuffles.expand[of_8]));
+    const auto load_16 = [&](size_t skipped) HWY_ATTR {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(large + skipped));
     };
-    if constexpr (sizeof(T) == 4) {
-      const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(large));
-      large += sizeof(T) * static_cast<size_t>(std::popcount(mask & 255));
-      const __m256i taken =
-          _mm256_permutevar8x32_epi32(next, _mm256_cvtepu8_epi32(places(mask & 255)));
-      return V{_mm256_blendv_epi8(small.raw, taken, _mm256_cvtepi8_epi32(is_large))};
+    if constexpr (sizeof(T) == 2) {
+      const __m256i is_large =
+          _mm256_cmpgt_epi16(load_symbols(symbols).raw, _mm256_set1_epi16(kLargeDifference - 1));
+      // Minus their number so far, in both bytes; the last one of k is bytes 2k - 2 and 2k - 1.
+      __m256i sum = _mm256_add_epi8(is_large, _mm256_slli_si256(is_large, 2));
+      sum = _mm256_add_epi8(sum, _mm256_slli_si256(sum, 4));
+      sum = _mm256_add_epi8(sum, _mm256_slli_si256(sum, 8));
+      const __m256i places = _mm256_sub_epi8(_mm256_set1_epi16(static_cast<int16_t>(0xFFFE)),
+                                             _mm256_add_epi8(sum, sum));
+      const auto bytes = static_cast<unsigned>(_mm256_movemask_epi8(is_large));
+      const auto skipped = static_cast<size_t>(std::popcount(bytes << 16));
+      const __m256i next = _mm256_set_m128i(load_16(skipped), load_16(0));
+      large += std::popcount(bytes);
+      return V{_mm256_blendv_epi8(small.raw, _mm256_shuffle_epi8(next, places), is_large)};
     } else {
-      const auto half = [&](unsigned of_8) HWY_ATTR {
-        const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(large));
-        large += sizeof(T) * static_cast<size_t>(std::popcount(of_8));
-        const __m128i twice = _mm_slli_epi16(_mm_cvtepu8_epi16(places(of_8)), 1);
-        const __m128i both = _mm_or_si128(twice, _mm_slli_epi16(twice, 8));
-        return _mm_shuffle_epi8(next, _mm_add_epi8(both, _mm_set1_epi16(0x100)));
-      };
-      const __m128i low = half(mask & 255);
-      const __m256i taken = _mm256_set_m128i(half(mask >> 8), low);
-      return V{_mm256_blendv_epi8(small.raw, taken, _mm256_cvtepi8_epi16(is_large))};
+      const __m128i loaded = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(symbols));
+      const __m128i is_large =
+          _mm_cmpeq_epi8(_mm_max_epu8(loaded, _mm_set1_epi8(kLargeDifference)), loaded);
+      const auto mask = static_cast<unsigned>(_mm_movemask_epi8(is_large)) & 255;
+      if (mask == 0) return small;
+      const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(large));
+      large += sizeof(T) * static_cast<size_t>(std::popcount(mask));
+      const __m128i places = _mm_cvtsi64_si128(static_cast<int64_t>(kShuffles.expand[mask]));
+      const __m256i taken = _mm256_permutevar8x32_epi32(next, _mm256_cvtepu8_epi32(places));
+      return V{_mm256_blendv_epi8(small.raw, taken, _mm256_cvtepi8_epi32(is_large))};
     }
   }
 #endif
