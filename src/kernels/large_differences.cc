@@ -403,13 +403,15 @@ size_t select_large(const std::byte* differences, size_t count, const uint8_t* s
 // In the order of units, `names` instead of large symbols.
 void place_names(const uint8_t* names, size_t count, uint8_t* symbols) {
   const DWide d;
+  const VWide one = hn::Set(d, 1);
+  const VWide ones = hidden_ones();
   for (size_t i = 0; i < count; i += kWide) {
     const VWide loaded = hn::LoadU(d, symbols + i);
     const auto is_large = hn::Eq(hn::Max(loaded, hn::Set(d, kLargeDifference)), loaded);
     const uint32_t bits = bits_of_wide(is_large);
     const VWide next = load_blocks(names, ones_of(bits << 16));
-    const VWide placed =
-        hn::TableLookupBytes(next, hn::Not(minus_ranks(hn::VecFromMask(d, is_large))));
+    const VWide ranks = running_sums(hn::And(hn::VecFromMask(d, is_large), one), ones);
+    const VWide placed = hn::TableLookupBytes(next, hn::Sub(ranks, one));
     hn::StoreU(hn::IfThenElse(is_large, placed, loaded), d, symbols + i);
     names += ones_of(bits);
   }

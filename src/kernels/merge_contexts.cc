@@ -67,47 +67,70 @@ void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t gro
 // The map has bytes. So many symbols at a time are merged, and of so many streams; what is between
 // two steps stays in the first-level cache.
 constexpr size_t kBlock = ClassBlocks::kMost * ClassBlocks::kUnits;
-constexpr size_t kMostAtOnce = 5;
+constexpr size_t kMostAtOnce = 8;
 
-// Streams from 0 on are those of contexts from `first` on, the last one of all others. Their number
-// is a constant, so that places in them stay in registers.
-template <size_t kStreams>
-void merge_some(const uint8_t* contexts, size_t count, size_t first, const uint8_t** next,
-                uint8_t* symbols) {
+// Takes the next symbols of a stream: in each lane that is `own` (of those that there are) the one
+// whose place is `before`.
+HWY_INLINE VWide take(VWide own, VWide before, uint32_t valid, const uint8_t*& from) {
+  const uint32_t bits = bits_of_wide(hn::MaskFromVec(own)) & valid;
+  const VWide next = load_blocks(from, ones_of(bits << 16));
+  from += ones_of(bits);
+  return hn::TableLookupBytes(next, before);
+}
+
+// Streams from 0 on are those of contexts from `first` on, the last one of all others; there are
+// 2 * kPairs or one less. Two streams share the running sums: one counts in the lower halves of the
+// lanes, the other in the upper ones.
+template <size_t kPairs>
+void merge_pairs(const uint8_t* contexts, size_t count, size_t first, size_t streams,
+                 const uint8_t** next, uint8_t* symbols) {
   const DWide d;
-  const uint8_t* from[kStreams];
-  VWide wanted[kStreams];
-  for (size_t k = 0; k < kStreams; ++k) {
-    from[k] = next[k];
-    wanted[k] = hn::Set(d, static_cast<uint8_t>(first + k));
+  const VWide lower = hn::Set(d, 1);
+  const VWide upper = hn::Set(d, 16);
+  const VWide ones = hidden_ones();
+  const VWide least = hn::Set(d, static_cast<uint8_t>(first));
+  const VWide last = hn::Set(d, static_cast<uint8_t>(streams - 1));
+  // The table of a pair, where it begins, has 1 and 16 at the places of its streams.
+  constexpr uint8_t kTables[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 16};
+  VWide tables[kPairs];
+  const uint8_t* from[2 * kPairs];
+  for (size_t p = 0; p < kPairs; ++p) {
+    tables[p] = hn::LoadDup128(d, kTables + 16 - 2 * p);
+    from[2 * p] = next[2 * p];
+    from[2 * p + 1] = next[std::min(2 * p + 1, streams - 1)];
   }
   const auto merge_wide = [&](size_t i, uint32_t valid) HWY_ATTR {
-    const VWide context = hn::LoadU(d, contexts + i);
+    const VWide context = hn::Min(hn::Sub(hn::LoadU(d, contexts + i), least), last);
     VWide merged = hn::Zero(d);
-    VWide left = hn::Set(d, 0xFF);
-    HWY_UNROLL(8) for (size_t k = 0; k < kStreams; ++k) {
-      const VWide own = k + 1 < kStreams ? hn::VecFromMask(d, hn::Eq(context, wanted[k])) : left;
-      left = hn::AndNot(own, left);
-      const uint32_t bits = bits_of_wide(hn::MaskFromVec(own)) & valid;
-      const VWide places = hn::Not(hn::And(minus_ranks(own), own));
-      const VWide symbols_of_k = load_blocks(from[k], ones_of(bits & 0xFFFF));
-      merged = hn::Or(merged, hn::TableLookupBytesOr0(symbols_of_k, places));
-      from[k] += ones_of(bits);
+    HWY_UNROLL(4) for (size_t p = 0; p < kPairs; ++p) {
+      const VWide units = hn::TableLookupBytes(tables[p], context);
+      const VWide sums = hn::Sub(running_sums(units, ones), units);
+      const VWide mask = hn::Set(d, 15);
+      const hn::Repartition<uint16_t, DWide> d16;
+      const VWide high = hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, sums)));
+      const VWide is_lower = hn::VecFromMask(d, hn::Eq(units, lower));
+      const VWide is_upper = hn::VecFromMask(d, hn::Eq(units, upper));
+      const VWide of_lower = take(is_lower, hn::And(sums, mask), valid, from[2 * p]);
+      const VWide of_upper = take(is_upper, hn::And(high, mask), valid, from[2 * p + 1]);
+      merged = hn::IfThenElse(hn::MaskFromVec(is_lower), of_lower, merged);
+      merged = hn::IfThenElse(hn::MaskFromVec(is_upper), of_upper, merged);
     }
     hn::StoreU(merged, d, symbols + i);
   };
   size_t i = 0;
   for (; i + kWide <= count; i += kWide) merge_wide(i, ~uint32_t{0});
   if (i < count) merge_wide(i, (1u << (count - i)) - 1);
-  std::copy_n(from, kStreams, next);
+  std::copy_n(from, streams, next);
 }
 
-template <size_t kStreams>
+template <size_t kPairs = kMostAtOnce / 2>
 void merge_streams(const uint8_t* contexts, size_t count, size_t first, size_t streams,
                    const uint8_t** next, uint8_t* symbols) {
-  if (streams == kStreams) return merge_some<kStreams>(contexts, count, first, next, symbols);
-  if constexpr (kStreams > 1) {
-    merge_streams<kStreams - 1>(contexts, count, first, streams, next, symbols);
+  if (streams > 2 * kPairs - 2) {
+    return merge_pairs<kPairs>(contexts, count, first, streams, next, symbols);
+  }
+  if constexpr (kPairs > 1) {
+    merge_streams<kPairs - 1>(contexts, count, first, streams, next, symbols);
   }
 }
 
@@ -117,7 +140,7 @@ void merge_streams(const uint8_t* contexts, size_t count, size_t first, size_t s
 void merge_block(const uint8_t* contexts, size_t count, size_t first, size_t group,
                  const uint8_t** next, uint8_t* symbols) {
   if (group - first <= kMostAtOnce) {
-    return merge_streams<kMostAtOnce>(contexts, count, first, group - first, next, symbols);
+    return merge_streams(contexts, count, first, group - first, next, symbols);
   }
   constexpr size_t kAlone = kMostAtOnce - 1;
   uint8_t rare_contexts[kBlock + kSymbolSlack];
@@ -128,7 +151,7 @@ void merge_block(const uint8_t* contexts, size_t count, size_t first, size_t gro
   const uint8_t* from[kMostAtOnce];
   std::copy_n(next, kAlone, from);
   from[kAlone] = rare;
-  merge_some<kMostAtOnce>(contexts, count, first, from, symbols);
+  merge_streams(contexts, count, first, kMostAtOnce, from, symbols);
   std::copy_n(from, kAlone, next);
 }
 

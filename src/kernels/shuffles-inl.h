@@ -90,13 +90,25 @@ constexpr size_t kWide = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 ? 32 : 16;
 using DWide = hn::FixedTag<uint8_t, kWide>;
 using VWide = hn::Vec<DWide>;
 
-// In each lane minus the number of lanes of its block, up to that one, that are -1; others are 0.
-HWY_INLINE VWide minus_ranks(VWide set) {
+// All lanes are 1. Compilers must not know it: they make shifts of products with constants, and
+// shifts wait for the same units as shuffles.
+HWY_INLINE VWide hidden_ones() {
+  const volatile uint8_t one = 1;
+  return hn::Set(DWide(), one);
+}
+
+// In each lane the sum of the lanes of its block up to that one; `ones` are hidden_ones. A product
+// sums within each 4 lanes, which must stay below 256 in all, then their totals are added.
+HWY_INLINE VWide running_sums(VWide lanes, VWide ones) {
   const DWide d;
-  VWide sum = hn::Add(set, hn::ShiftLeftBytes<1>(d, set));
-  sum = hn::Add(sum, hn::ShiftLeftBytes<2>(d, sum));
-  sum = hn::Add(sum, hn::ShiftLeftBytes<4>(d, sum));
-  return hn::Add(sum, hn::ShiftLeftBytes<8>(d, sum));
+  const hn::Repartition<uint32_t, DWide> d32;
+  alignas(16) constexpr uint8_t kBefore[16] = {0x80, 0x80, 0x80, 0x80, 3,  3,  3,  3,
+                                               7,    7,    7,    7,    11, 11, 11, 11};
+  alignas(16) constexpr uint8_t kTwoBefore[16] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                                                  3,    3,    3,    3,    7,    7,    7,    7};
+  VWide sums = hn::BitCast(d, hn::Mul(hn::BitCast(d32, lanes), hn::BitCast(d32, ones)));
+  sums = hn::Add(sums, hn::TableLookupBytesOr0(sums, hn::LoadDup128(d, kBefore)));
+  return hn::Add(sums, hn::TableLookupBytesOr0(sums, hn::LoadDup128(d, kTwoBefore)));
 }
 
 // The next 16 symbols in the first block; in a second one, those from `skipped` on.

@@ -217,6 +217,8 @@ void join_branches(const std::byte* bits, size_t count, Branch left, Branch righ
   alignas(32) constexpr uint8_t kLanes[32] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
                                               0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const VWide lanes = hn::Load(d, kLanes);
+  const VWide one = hn::Set(d, 1);
+  const VWide ones = hidden_ones();
   VWide from_left = hn::Set(d, left.constant);
   VWide from_right = hn::Set(d, right.constant);
   for (size_t i = 0; i < count; i += kWide, bits += kWide / 8) {
@@ -225,14 +227,15 @@ void join_branches(const std::byte* bits, size_t count, Branch left, Branch righ
     const size_t rights = ones_of(word);
     const size_t first_rights = ones_of(word & 0xFFFF);
     const auto goes_right = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(bits));
-    const VWide minus = minus_ranks(hn::VecFromMask(d, goes_right));
+    const VWide ranks = running_sums(hn::And(hn::VecFromMask(d, goes_right), one), ones);
     if constexpr (kLeft) {
       from_left =
-          hn::TableLookupBytes(load_blocks(left.symbols, 16 - first_rights), hn::Add(lanes, minus));
+          hn::TableLookupBytes(load_blocks(left.symbols, 16 - first_rights), hn::Sub(lanes, ranks));
       left.symbols += kWide - rights;
     }
     if constexpr (kRight) {
-      from_right = hn::TableLookupBytes(load_blocks(right.symbols, first_rights), hn::Not(minus));
+      from_right =
+          hn::TableLookupBytes(load_blocks(right.symbols, first_rights), hn::Sub(ranks, one));
       right.symbols += rights;
     }
     hn::StoreU(hn::IfThenElse(goes_right, from_right, from_left), d, symbols + i);
