@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
 namespace {
 
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
 
 // Sixteen at a time: where each one's bits begin is a sum of the widths before it.
 
@@ -33,8 +33,6 @@ HWY_INLINE __m512i running_sum(__m512i x) {
 
 // For each lane at least as many bits as a unit of type T has, from bit `places` (below 512) behind
 // `bits` on. Reads 64 bytes.
-#if HWY_TARGET <= HWY_AVX3_DL
-
 template <typename T>
 HWY_INLINE __m512i bits_at(const std::byte* bits, __m512i places) {
   const __m512i bytes = _mm512_loadu_si512(bits);
@@ -60,24 +58,6 @@ HWY_INLINE __m512i bits_at(const std::byte* bits, __m512i places) {
         half(_mm512_extracti64x4_epi64(byte, 1), _mm512_extracti64x4_epi64(shift, 1)), 1);
   }
 }
-
-#else
-
-// For each of 8 lanes 32 bits from bit `place` (32-bit numbers) behind `bits` on.
-HWY_INLINE __m256i gather_bits(const std::byte* bits, __m256i place) {
-  const __m512i words = _mm512_i32gather_epi64(_mm256_srli_epi32(place, 3), bits, 1);
-  const __m512i shift = _mm512_cvtepu32_epi64(_mm256_and_si256(place, _mm256_set1_epi32(7)));
-  return _mm512_cvtepi64_epi32(_mm512_srlv_epi64(words, shift));
-}
-
-template <typename T>
-HWY_INLINE __m512i bits_at(const std::byte* bits, __m512i places) {
-  return _mm512_inserti64x4(
-      _mm512_castsi256_si512(gather_bits(bits, _mm512_castsi512_si256(places))),
-      gather_bits(bits, _mm512_extracti64x4_epi64(places, 1)), 1);
-}
-
-#endif
 
 template <typename T>
 HWY_INLINE void store_lanes(__m512i differences, std::byte* to) {
@@ -119,7 +99,7 @@ size_t read(const uint8_t* symbols, size_t count, const std::byte* bits, size_t 
   return scalar::read_large_differences<T>(symbols, i, count, bits, at, end, differences);
 }
 
-#elif HWY_TARGET == HWY_AVX2
+#elif HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 
 constexpr size_t kLanes = 8;
 
@@ -444,7 +424,7 @@ void name_one_by_one(const std::byte* differences, size_t count, uint8_t* symbol
   bits = sink;
 }
 
-#if HWY_TARGET == HWY_AVX2
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 
 // Appends those of 8 differences whose bits are set; writes 8.
 template <typename T>

@@ -42,7 +42,12 @@ struct Vectors {
 // Whole vectors of units of type T. Each function returns how many units they held.
 template <typename T>
 struct Vectors {
+#if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3_DL
+  // Units of two bytes can't be moved across a vector of 64.
+  using D = hn::CappedTag<T, 32 / sizeof(T)>;
+#else
   using D = hn::ScalableTag<T>;
+#endif
   using V = hn::Vec<D>;
   using Bytes8 = hn::Rebind<uint8_t, D>;
 
@@ -227,7 +232,7 @@ struct Vectors {
     return taken;
   }
 #else
-#if HWY_TARGET == HWY_AVX2
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
   // Without a branch, which could not be foreseen: the next differences are shuffled to their
   // places. Of units of two bytes a running sum tells these, in each half of the vector.
   static HWY_INLINE V take_large_shuffled(const uint8_t* symbols, V small,
@@ -268,7 +273,7 @@ struct Vectors {
     const D d;
     const size_t lanes = hn::Lanes(d);
     const auto is_large = [&](size_t i) { return symbols[i] >= kLargeDifference; };
-#if HWY_TARGET == HWY_AVX2
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
     if constexpr (sizeof(T) > 1) return take_large_shuffled(symbols, small, large);
 #endif
     if (!any_large(symbols)) return small;
