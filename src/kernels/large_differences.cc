@@ -521,6 +521,7 @@ void name_block(const std::byte* differences, size_t count, uint8_t* symbols, Bi
   std::byte large[kNamed * sizeof(T) + 64];
   uint8_t names[kNamed + kSymbolSlack];
   const size_t many = select_large<T>(differences, count, symbols, large);
+  if (many == 0) return;
   const __m256i one = _mm256_set1_epi32(1);
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   for (size_t i = 0; i < many; i += kLanes) {
