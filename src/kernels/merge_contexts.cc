@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 
+#include "kernels/class_blocks.h"
 #include "kernels/residual.h"
 #include "kernels/symbols.h"
 
@@ -65,30 +66,72 @@ void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t gro
 
 // The map has bytes. So many symbols at a time are merged, and of so many streams; what is between
 // two steps stays in the first-level cache.
-constexpr size_t kBlock = 2048;
-constexpr size_t kMostAtOnce = 4;
+constexpr size_t kBlock = ClassBlocks::kMost * ClassBlocks::kUnits;
+constexpr size_t kMostAtOnce = 8;
 
-// Streams from 0 on are those of contexts from `first` on, the last one of all others.
+// Takes the next symbols of a stream: in each lane that is `own` (of those that there are) the one
+// whose place is `before`.
+HWY_INLINE VWide take(VWide own, VWide before, uint32_t valid, const uint8_t*& from) {
+  const uint32_t bits = bits_of_wide(hn::MaskFromVec(own)) & valid;
+  const VWide next = load_blocks(from, ones_of(bits << 16));
+  from += ones_of(bits);
+  return hn::TableLookupBytes(next, before);
+}
+
+// Streams from 0 on are those of contexts from `first` on, the last one of all others; there are
+// 2 * kPairs or one less. Two streams share the running sums: one counts in the lower halves of the
+// lanes, the other in the upper ones.
+template <size_t kPairs>
+void merge_pairs(const uint8_t* contexts, size_t count, size_t first, size_t streams,
+                 const uint8_t** next, uint8_t* symbols) {
+  const DWide d;
+  const VWide lower = hn::Set(d, 1);
+  const VWide upper = hn::Set(d, 16);
+  const VWide ones = hidden_ones();
+  const VWide least = hn::Set(d, static_cast<uint8_t>(first));
+  const VWide last = hn::Set(d, static_cast<uint8_t>(streams - 1));
+  // The table of a pair, where it begins, has 1 and 16 at the places of its streams.
+  constexpr uint8_t kTables[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 16};
+  VWide tables[kPairs];
+  const uint8_t* from[2 * kPairs];
+  for (size_t p = 0; p < kPairs; ++p) {
+    tables[p] = hn::LoadDup128(d, kTables + 16 - 2 * p);
+    from[2 * p] = next[2 * p];
+    from[2 * p + 1] = next[std::min(2 * p + 1, streams - 1)];
+  }
+  const auto merge_wide = [&](size_t i, uint32_t valid) HWY_ATTR {
+    const VWide context = hn::Min(hn::Sub(hn::LoadU(d, contexts + i), least), last);
+    VWide merged = hn::Zero(d);
+    HWY_UNROLL(4) for (size_t p = 0; p < kPairs; ++p) {
+      const VWide units = hn::TableLookupBytes(tables[p], context);
+      const VWide sums = hn::Sub(running_sums(units, ones), units);
+      const VWide mask = hn::Set(d, 15);
+      const hn::Repartition<uint16_t, DWide> d16;
+      const VWide high = hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, sums)));
+      const VWide is_lower = hn::VecFromMask(d, hn::Eq(units, lower));
+      const VWide is_upper = hn::VecFromMask(d, hn::Eq(units, upper));
+      const VWide of_lower = take(is_lower, hn::And(sums, mask), valid, from[2 * p]);
+      const VWide of_upper = take(is_upper, hn::And(high, mask), valid, from[2 * p + 1]);
+      merged = hn::IfThenElse(hn::MaskFromVec(is_lower), of_lower, merged);
+      merged = hn::IfThenElse(hn::MaskFromVec(is_upper), of_upper, merged);
+    }
+    hn::StoreU(merged, d, symbols + i);
+  };
+  size_t i = 0;
+  for (; i + kWide <= count; i += kWide) merge_wide(i, ~uint32_t{0});
+  if (i < count) merge_wide(i, (1u << (count - i)) - 1);
+  std::copy_n(from, streams, next);
+}
+
+template <size_t kPairs = kMostAtOnce / 2>
 void merge_streams(const uint8_t* contexts, size_t count, size_t first, size_t streams,
                    const uint8_t** next, uint8_t* symbols) {
-  const uint8_t* from[kMostStreams];
-  std::copy_n(next, streams, from);
-  for (size_t i = 0; i < count; i += 16) {
-    const uint32_t valid = count - i >= 16 ? 0xFFFF : (1u << (count - i)) - 1;
-    const V16 context = hn::LoadU(D16(), contexts + i);
-    V16 low = hn::Zero(D16());
-    V16 high = hn::Zero(D16());
-    uint32_t left = valid;
-    for (size_t k = 0; k < streams; ++k) {
-      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(first + k));
-      const uint32_t mask = k + 1 < streams ? bits_of(hn::Eq(context, wanted)) & valid : left;
-      left &= ~mask;
-      low = hn::Or(low, expand_8(mask & 255, from[k]));
-      high = hn::Or(high, expand_8(mask >> 8, from[k]));
-    }
-    hn::StoreU(hn::ConcatLowerLower(D16(), high, low), D16(), symbols + i);
+  if (streams > 2 * kPairs - 2) {
+    return merge_pairs<kPairs>(contexts, count, first, streams, next, symbols);
   }
-  std::copy_n(from, streams, next);
+  if constexpr (kPairs > 1) {
+    merge_streams<kPairs - 1>(contexts, count, first, streams, next, symbols);
+  }
 }
 
 // Contexts from `first` to `group` - 1, of at most kBlock symbols; next[0] is the stream of the
@@ -112,20 +155,32 @@ void merge_block(const uint8_t* contexts, size_t count, size_t first, size_t gro
   std::copy_n(from, kAlone, next);
 }
 
+// At most kBlock symbols.
+void merge_classes(const uint8_t* contexts, const uint8_t* classes, size_t count, size_t group,
+                   const uint8_t** next, uint8_t* symbols) {
+  uint8_t own[kBlock];
+  uint8_t merged[kBlock + kSymbolSlack];
+  const ClassBlocks blocks(classes, count);
+  for (size_t k = 0; k < ClassBlocks::kClasses; ++k) {
+    if (blocks.units(k) == 0) continue;
+    blocks.gather(k, contexts, own);
+    merge_block(own, blocks.units(k), 0, group, next + k * group, merged);
+    blocks.scatter(k, merged, symbols);
+  }
+}
+
 void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
            const uint8_t* const* stream, uint8_t* symbols) {
   const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
   std::array<const uint8_t*, kMostStreams> next{};
   copy_streams(classes, count, group, stream, next.data());
-  if (classes == nullptr) {
-    for (size_t i = 0; i < count; i += kBlock) {
-      merge_block(contexts + i, std::min(kBlock, count - i), 0, group, next.data(), symbols + i);
+  for (size_t i = 0; i < count; i += kBlock) {
+    const size_t size = std::min(kBlock, count - i);
+    if (classes == nullptr) {
+      merge_block(contexts + i, size, 0, group, next.data(), symbols + i);
+    } else {
+      merge_classes(contexts + i, classes + i / 64, size, group, next.data(), symbols + i);
     }
-    return;
-  }
-  for (size_t i = 0; i < count; i += 64) {
-    merge_streams(contexts + i, std::min<size_t>(64, count - i), 0, group,
-                  next.data() + classes[i / 64] * group, symbols + i);
   }
 }
 

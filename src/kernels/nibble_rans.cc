@@ -168,14 +168,49 @@ HWY_INLINE V<kLanes> take_words(M<kLanes> wanted, V<kLanes> states, const uint16
 #endif
 }
 
+#if HWY_TARGET == HWY_AVX2
+
+// Comparisons give minus the number of ones, of which a look-up takes the lowest three bits.
+template <size_t kLanes>
+HWY_INLINE V<kLanes> load_table(const uint32_t* table) {
+  return V<kLanes>{_mm256_permutevar8x32_epi32(hn::Load(D<kLanes>(), table).raw,
+                                               _mm256_setr_epi32(0, 7, 6, 5, 4, 3, 2, 1))};
+}
+
+template <size_t kLanes>
+HWY_INLINE hn::Indices256<uint32_t> class_of(V<kLanes> slot, const V<kLanes> (&bound)[4]) {
+  const auto above = [&](unsigned k)
+                         HWY_ATTR { return _mm256_cmpgt_epi32(slot.raw, bound[k].raw); };
+  return {
+      _mm256_add_epi32(_mm256_add_epi32(above(0), above(1)), _mm256_add_epi32(above(2), above(3)))};
+}
+
+#else
+
+template <size_t kLanes>
+HWY_INLINE V<kLanes> load_table(const uint32_t* table) {
+  return hn::Load(D<kLanes>(), table);
+}
+
+template <size_t kLanes>
+HWY_INLINE auto class_of(V<kLanes> slot, const V<kLanes> (&bound)[4]) {
+  // Sign bits, added as a tree: what a state needs before its next nibble is the limit of speed.
+  const auto above = [&](unsigned k) { return hn::ShiftRight<31>(hn::Sub(bound[k], slot)); };
+  const V<kLanes> k = hn::Add(hn::Add(above(0), above(1)), hn::Add(above(2), above(3)));
+  return hn::IndicesFromVec(D<kLanes>(), k);
+}
+
+#endif
+
+// For each class, how many ones a nibble has, what belongs to it.
 template <size_t kLanes>
 struct Lookup {
   explicit HWY_INLINE Lookup(const ClassTable& table)
-      : frequency(hn::Load(D<kLanes>(), table.frequency.data())),
-        start(hn::Load(D<kLanes>(), table.start.data())),
-        reciprocal(hn::Load(D<kLanes>(), table.reciprocal.data())) {
+      : frequency(load_table<kLanes>(table.frequency.data())),
+        start(load_table<kLanes>(table.start.data())),
+        reciprocal(load_table<kLanes>(table.reciprocal.data())) {
     alignas(64) constexpr uint32_t kFirst[16] = {0, 1, 5, 11, 15};
-    first = hn::Load(D<kLanes>(), kFirst);
+    first = load_table<kLanes>(kFirst);
     for (unsigned k = 0; k < 4; ++k) bound[k] = hn::Set(D<kLanes>(), table.start[k + 1] - 1);
   }
   V<kLanes> frequency, start, reciprocal, first;
@@ -192,10 +227,7 @@ template <size_t kLanes>
 HWY_INLINE Step<kLanes> step(const Lookup<kLanes>& lookup, V<kLanes> states) {
   const D<kLanes> d;
   const V<kLanes> slot = hn::And(states, hn::Set(d, (1u << kNibbleSlotBits) - 1));
-  // Sign bits, added as a tree: what a state needs before its next nibble is the limit of speed.
-  const auto above = [&](unsigned k) { return hn::ShiftRight<31>(hn::Sub(lookup.bound[k], slot)); };
-  const V<kLanes> k = hn::Add(hn::Add(above(0), above(1)), hn::Add(above(2), above(3)));
-  const auto places = hn::IndicesFromVec(d, k);
+  const auto places = class_of<kLanes>(slot, lookup.bound);
   const V<kLanes> frequency = hn::TableLookupLanes(lookup.frequency, places);
   const V<kLanes> within = hn::Sub(slot, hn::TableLookupLanes(lookup.start, places));
   const V<kLanes> place = hn::ShiftRight<kQuotientShift>(

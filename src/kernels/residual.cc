@@ -3,8 +3,10 @@
 #include <array>
 #include <bit>
 
+#include "kernels/class_blocks.h"
 #include "kernels/count_symbols.h"
 #include "kernels/residual_scalar.h"
+#include "kernels/symbols.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/residual.cc"
@@ -40,7 +42,12 @@ struct Vectors {
 // Whole vectors of units of type T. Each function returns how many units they held.
 template <typename T>
 struct Vectors {
+#if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3_DL
+  // Units of two bytes can't be moved across a vector of 64.
+  using D = hn::CappedTag<T, 32 / sizeof(T)>;
+#else
   using D = hn::ScalableTag<T>;
+#endif
   using V = hn::Vec<D>;
   using Bytes8 = hn::Rebind<uint8_t, D>;
 
@@ -225,36 +232,39 @@ struct Vectors {
     return taken;
   }
 #else
-#if HWY_TARGET == HWY_AVX2
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
   // Without a branch, which could not be foreseen: the next differences are shuffled to their
-  // places by what a table says for each mask of 8.
+  // places. Of units of two bytes a running sum tells these, in each half of the vector.
   static HWY_INLINE V take_large_shuffled(const uint8_t* symbols, V small,
                                           const std::byte*& large) {
-    const __m128i loaded = _mm_loadu_si128(reinterpret_cast<const __m128i*>(symbols));
-    const __m128i is_large =
-        _mm_cmpeq_epi8(_mm_max_epu8(loaded, _mm_set1_epi8(kLargeDifference)), loaded);
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(is_large));
-    if (mask == 0) return small;
-    const auto places = [](unsigned of_8) HWY_ATTR {
-      return _mm_cvtsi64_si128(static_cast<int64_t>(kShuffles.expand[of_8]));
+    const auto load_16 = [&](size_t skipped) HWY_ATTR {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(large + skipped));
     };
-    if constexpr (sizeof(T) == 4) {
-      const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(large));
-      large += sizeof(T) * static_cast<size_t>(std::popcount(mask & 255));
-      const __m256i taken =
-          _mm256_permutevar8x32_epi32(next, _mm256_cvtepu8_epi32(places(mask & 255)));
-      return V{_mm256_blendv_epi8(small.raw, taken, _mm256_cvtepi8_epi32(is_large))};
+    if constexpr (sizeof(T) == 2) {
+      const __m256i is_large =
+          _mm256_cmpgt_epi16(load_symbols(symbols).raw, _mm256_set1_epi16(kLargeDifference - 1));
+      // Minus their number so far, in both bytes; the last one of k is bytes 2k - 2 and 2k - 1.
+      __m256i sum = _mm256_add_epi8(is_large, _mm256_slli_si256(is_large, 2));
+      sum = _mm256_add_epi8(sum, _mm256_slli_si256(sum, 4));
+      sum = _mm256_add_epi8(sum, _mm256_slli_si256(sum, 8));
+      const __m256i places = _mm256_sub_epi8(_mm256_set1_epi16(static_cast<int16_t>(0xFFFE)),
+                                             _mm256_add_epi8(sum, sum));
+      const auto bytes = static_cast<unsigned>(_mm256_movemask_epi8(is_large));
+      const auto skipped = static_cast<size_t>(std::popcount(bytes << 16));
+      const __m256i next = _mm256_set_m128i(load_16(skipped), load_16(0));
+      large += std::popcount(bytes);
+      return V{_mm256_blendv_epi8(small.raw, _mm256_shuffle_epi8(next, places), is_large)};
     } else {
-      const auto half = [&](unsigned of_8) HWY_ATTR {
-        const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(large));
-        large += sizeof(T) * static_cast<size_t>(std::popcount(of_8));
-        const __m128i twice = _mm_slli_epi16(_mm_cvtepu8_epi16(places(of_8)), 1);
-        const __m128i both = _mm_or_si128(twice, _mm_slli_epi16(twice, 8));
-        return _mm_shuffle_epi8(next, _mm_add_epi8(both, _mm_set1_epi16(0x100)));
-      };
-      const __m128i low = half(mask & 255);
-      const __m256i taken = _mm256_set_m128i(half(mask >> 8), low);
-      return V{_mm256_blendv_epi8(small.raw, taken, _mm256_cvtepi8_epi16(is_large))};
+      const __m128i loaded = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(symbols));
+      const __m128i is_large =
+          _mm_cmpeq_epi8(_mm_max_epu8(loaded, _mm_set1_epi8(kLargeDifference)), loaded);
+      const auto mask = static_cast<unsigned>(_mm_movemask_epi8(is_large)) & 255;
+      if (mask == 0) return small;
+      const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(large));
+      large += sizeof(T) * static_cast<size_t>(std::popcount(mask));
+      const __m128i places = _mm_cvtsi64_si128(static_cast<int64_t>(kShuffles.expand[mask]));
+      const __m256i taken = _mm256_permutevar8x32_epi32(next, _mm256_cvtepu8_epi32(places));
+      return V{_mm256_blendv_epi8(small.raw, taken, _mm256_cvtepi8_epi32(is_large))};
     }
   }
 #endif
@@ -263,7 +273,7 @@ struct Vectors {
     const D d;
     const size_t lanes = hn::Lanes(d);
     const auto is_large = [&](size_t i) { return symbols[i] >= kLargeDifference; };
-#if HWY_TARGET == HWY_AVX2
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
     if constexpr (sizeof(T) > 1) return take_large_shuffled(symbols, small, large);
 #endif
     if (!any_large(symbols)) return small;
@@ -369,20 +379,35 @@ void context_map(const std::byte* value, size_t count, LeadingBits bits, const u
 
 #else
 
+constexpr size_t kMapBlock = ClassBlocks::kMost * ClassBlocks::kUnits;
+
+// Adds to counts[k] how many of at most kMapBlock units have context k.
+void count_contexts(const uint8_t* contexts, size_t count, size_t group, uint32_t* counts) {
+  std::array<uint32_t, 256> own{};
+  count_symbols(contexts, count, own.data());
+  for (size_t k = 0; k < group; ++k) counts[k] += own[k];
+}
+
 // The context of each unit is a byte.
 template <typename T>
 void context_map(const std::byte* value, size_t count, LeadingBits bits, const uint8_t* classes,
                  uint64_t* map, uint32_t* counts) {
-  constexpr size_t kBlock = 2048;
-  auto* const contexts = reinterpret_cast<uint8_t*>(map);
-  contexts_of_units<T>(value, count, bits, contexts);
-  for (size_t begin = 0; begin < count; begin += classes != nullptr ? 64 : kBlock) {
-    const size_t size = std::min<size_t>(classes != nullptr ? 64 : kBlock, count - begin);
-    std::array<uint32_t, 256> own{};
-    count_symbols(contexts + begin, size, own.data());
-    uint32_t* const of_class =
-        counts + (classes != nullptr ? classes[begin / 64] * (bits.most + size_t{1}) : 0);
-    for (size_t k = 0; k <= bits.most; ++k) of_class[k] += own[k];
+  const size_t group = bits.most + size_t{1};
+  for (size_t begin = 0; begin < count; begin += kMapBlock) {
+    auto* const contexts = reinterpret_cast<uint8_t*>(map) + begin;
+    const size_t size = std::min(kMapBlock, count - begin);
+    contexts_of_units<T>(value + begin * sizeof(T), size, bits, contexts);
+    if (classes == nullptr) {
+      count_contexts(contexts, size, group, counts);
+      continue;
+    }
+    uint8_t own[kMapBlock + kSymbolSlack];
+    const ClassBlocks blocks(classes + begin / 64, size);
+    for (size_t k = 0; k < ClassBlocks::kClasses; ++k) {
+      if (blocks.units(k) == 0) continue;
+      blocks.gather(k, contexts, own);
+      count_contexts(own, blocks.units(k), group, counts + k * group);
+    }
   }
 }
 

@@ -84,12 +84,54 @@ HWY_INLINE void append_16(uint32_t mask, V16 symbols, uint8_t*& to) {
   append_8(mask >> 8, hn::ShiftRightBytes<8>(D16(), symbols), to);
 }
 
-// The next symbols in the places of the bits that are set, 0 elsewhere; reads 8 bytes.
-HWY_INLINE V16 expand_8(uint32_t mask, const uint8_t*& from) {
-  const V16 loaded = hn::ZeroExtendVector(D16(), hn::LoadU(D8(), from));
-  from += std::popcount(mask);
-  return hn::TableLookupBytesOr0(loaded, load_indices(kShuffles.expand[mask]));
+// Symbols are put in their places without a table: a running sum of the lanes that are set tells
+// which symbol each one takes. One or two blocks of 16 bytes, which shuffles stay within.
+constexpr size_t kWide = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 ? 32 : 16;
+using DWide = hn::FixedTag<uint8_t, kWide>;
+using VWide = hn::Vec<DWide>;
+
+// All lanes are 1. Compilers must not know it: they make shifts of products with constants, and
+// shifts wait for the same units as shuffles.
+HWY_INLINE VWide hidden_ones() {
+  const volatile uint8_t one = 1;
+  return hn::Set(DWide(), one);
 }
+
+// In each lane the sum of the lanes of its block up to that one; `ones` are hidden_ones. A product
+// sums within each 4 lanes, which must stay below 256 in all, then their totals are added.
+HWY_INLINE VWide running_sums(VWide lanes, VWide ones) {
+  const DWide d;
+  const hn::Repartition<uint32_t, DWide> d32;
+  alignas(16) constexpr uint8_t kBefore[16] = {0x80, 0x80, 0x80, 0x80, 3,  3,  3,  3,
+                                               7,    7,    7,    7,    11, 11, 11, 11};
+  alignas(16) constexpr uint8_t kTwoBefore[16] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                                                  3,    3,    3,    3,    7,    7,    7,    7};
+  VWide sums = hn::BitCast(d, hn::Mul(hn::BitCast(d32, lanes), hn::BitCast(d32, ones)));
+  sums = hn::Add(sums, hn::TableLookupBytesOr0(sums, hn::LoadDup128(d, kBefore)));
+  return hn::Add(sums, hn::TableLookupBytesOr0(sums, hn::LoadDup128(d, kTwoBefore)));
+}
+
+// The next 16 symbols in the first block; in a second one, those from `skipped` on.
+HWY_INLINE VWide load_blocks(const uint8_t* from, size_t skipped) {
+  const V16 first = hn::LoadU(D16(), from);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  return hn::Combine(DWide(), hn::LoadU(D16(), from + skipped), first);
+#else
+  static_cast<void>(skipped);
+  return first;
+#endif
+}
+
+// A bit for each lane.
+HWY_INLINE uint32_t bits_of_wide(hn::Mask<DWide> mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(DWide(), mask, bytes);
+  uint32_t bits = 0;
+  for (size_t i = 0; i < kWide / 8; ++i) bits |= static_cast<uint32_t>(bytes[i]) << 8 * i;
+  return bits;
+}
+
+HWY_INLINE size_t ones_of(uint32_t bits) { return static_cast<size_t>(std::popcount(bits)); }
 
 }  // namespace finedelta::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

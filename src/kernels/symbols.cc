@@ -134,17 +134,26 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
 
 // Elsewhere 8 symbols at a time are shuffled by what a table says for their mask.
 
-HWY_INLINE uint32_t valid_16(size_t begin, size_t count) {
-  return static_cast<uint32_t>(valid_bits(begin, count) & 0xFFFF);
+// Calls `call` with each place of 16 symbols, and with a bit for each of these that there is.
+template <class Call>
+HWY_INLINE void for_each_16(size_t count, Call call) {
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) call(i, 0xFFFFu);
+  if (i < count) call(i, (1u << (count - i)) - 1);
+}
+
+HWY_INLINE uint32_t at_least(V16 symbols, V16 limit) {
+  return bits_of(hn::Eq(hn::Max(symbols, limit), symbols));
 }
 
 void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
-  const V16 limit = hn::Set(D16(), least);
+  const DWide d;
+  const VWide limit = hn::Set(d, least);
   for (size_t begin = 0; begin < count; begin += 64) {
     uint64_t word = 0;
-    for (size_t i = 0; i < 64 && begin + i < count; i += 16) {
-      const V16 loaded = hn::LoadU(D16(), symbols + begin + i);
-      word |= uint64_t{bits_of(hn::Eq(hn::Max(loaded, limit), loaded))} << i;
+    for (size_t i = 0; i < 64 && begin + i < count; i += kWide) {
+      const VWide loaded = hn::LoadU(d, symbols + begin + i);
+      word |= uint64_t{bits_of_wide(hn::Eq(hn::Max(loaded, limit), loaded))} << i;
     }
     store(bits + begin / 8, word & valid_bits(begin, count));
   }
@@ -153,70 +162,121 @@ void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) 
 size_t select(const uint8_t* symbols, size_t count, uint8_t least, uint8_t* selected) {
   const V16 limit = hn::Set(D16(), least);
   uint8_t* next = selected;
-  for (size_t i = 0; i < count; i += 16) {
+  for_each_16(count, [&](size_t i, uint32_t valid) HWY_ATTR {
     const V16 loaded = hn::LoadU(D16(), symbols + i);
-    append_16(bits_of(hn::Eq(hn::Max(loaded, limit), loaded)) & valid_16(i, count), loaded, next);
-  }
+    append_16(at_least(loaded, limit) & valid, loaded, next);
+  });
   return static_cast<size_t>(next - selected);
 }
+
+// What goes to one side is appended there, to the other side too where both are wanted.
+template <bool kLeft, bool kRight>
+void split_marked(const uint8_t* symbols, size_t count, const std::byte* bits, uint8_t* left,
+                  uint8_t* right) {
+  for_each_16(count, [&](size_t i, uint32_t valid) HWY_ATTR {
+    const V16 loaded = hn::LoadU(D16(), symbols + i);
+    const uint32_t goes_right = load<uint16_t>(bits + i / 8);
+    if constexpr (kRight) append_16(goes_right, loaded, right);
+    if constexpr (kLeft) append_16(goes_right ^ valid, loaded, left);
+  });
+}
+
+size_t ones(const std::byte* bits, size_t count);
 
 size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left, uint8_t* right,
              std::byte* bits) {
   mark(symbols, count, split, bits);
-  size_t went_right = 0;
-  for (size_t i = 0; i < count; i += 16) {
-    const V16 loaded = hn::LoadU(D16(), symbols + i);
-    const uint32_t goes_right = load<uint16_t>(bits + i / 8);
-    went_right += static_cast<size_t>(std::popcount(goes_right));
-    if (right != nullptr) append_16(goes_right, loaded, right);
-    if (left != nullptr) append_16(~goes_right & valid_16(i, count), loaded, left);
+  if (left != nullptr && right != nullptr) {
+    split_marked<true, true>(symbols, count, bits, left, right);
+  } else if (left != nullptr) {
+    split_marked<true, false>(symbols, count, bits, left, right);
+  } else if (right != nullptr) {
+    split_marked<false, true>(symbols, count, bits, left, right);
   }
-  return went_right;
+  return ones(bits, count);
+}
+
+// Both constants: bits become bytes.
+void join_constants(const std::byte* bits, size_t count, uint8_t left, uint8_t right,
+                    uint8_t* symbols) {
+  const hn::ScalableTag<uint8_t> d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t i = 0; i < count; i += lanes) {
+    const auto from_right = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(bits + i / 8));
+    hn::StoreU(hn::IfThenElse(from_right, hn::Set(d, right), hn::Set(d, left)), d, symbols + i);
+  }
 }
 
 template <bool kLeft, bool kRight>
 void join_branches(const std::byte* bits, size_t count, Branch left, Branch right,
                    uint8_t* symbols) {
-  const D8 d8;
-  const auto left_constant = hn::Set(d8, left.constant);
-  const auto right_constant = hn::Set(d8, right.constant);
-  // 8 symbols, of which so many before them came from the right.
-  const auto joined = [&](size_t before, size_t rights, uint32_t mask) HWY_ATTR {
-    const auto from_left = kLeft ? hn::LoadU(d8, left.symbols + before - rights) : left_constant;
-    const auto from_right = kRight ? hn::LoadU(d8, right.symbols + rights) : right_constant;
-    const V16 both = hn::Combine(D16(), from_right, from_left);
-    return hn::TableLookupBytes(both, load_indices(kShuffles.join[mask]));
-  };
-  for (size_t i = 0; i < count; i += 16) {
-    const uint32_t mask = load<uint16_t>(bits + i / 8);
-    const auto rights = static_cast<size_t>(std::popcount(mask));
-    const auto low_rights = static_cast<size_t>(std::popcount(mask & 255));
-    const V16 low = joined(0, 0, mask & 255);
-    const V16 high = joined(8, low_rights, mask >> 8);
-    hn::StoreU(hn::ConcatLowerLower(D16(), high, low), D16(), symbols + i);
-    if constexpr (kLeft) left.symbols += 16 - rights;
-    if constexpr (kRight) right.symbols += rights;
+  if constexpr (!kLeft && !kRight) {
+    return join_constants(bits, count, left.constant, right.constant, symbols);
+  }
+  const DWide d;
+  alignas(32) constexpr uint8_t kLanes[32] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+                                              0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const VWide lanes = hn::Load(d, kLanes);
+  const VWide one = hn::Set(d, 1);
+  const VWide ones = hidden_ones();
+  VWide from_left = hn::Set(d, left.constant);
+  VWide from_right = hn::Set(d, right.constant);
+  for (size_t i = 0; i < count; i += kWide, bits += kWide / 8) {
+    uint32_t word = load<uint16_t>(bits);
+    if constexpr (kWide == 32) word = load<uint32_t>(bits);
+    const size_t rights = ones_of(word);
+    const size_t first_rights = ones_of(word & 0xFFFF);
+    const auto goes_right = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(bits));
+    const VWide ranks = running_sums(hn::And(hn::VecFromMask(d, goes_right), one), ones);
+    if constexpr (kLeft) {
+      from_left =
+          hn::TableLookupBytes(load_blocks(left.symbols, 16 - first_rights), hn::Sub(lanes, ranks));
+      left.symbols += kWide - rights;
+    }
+    if constexpr (kRight) {
+      from_right =
+          hn::TableLookupBytes(load_blocks(right.symbols, first_rights), hn::Sub(ranks, one));
+      right.symbols += rights;
+    }
+    hn::StoreU(hn::IfThenElse(goes_right, from_right, from_left), d, symbols + i);
   }
 }
 
 // So many contexts at a time.
 constexpr size_t kMostAtOnce = 4;
 
-// Appends the symbols of contexts from `first` on to `streams` streams, the last of which is for
-// all others too.
-void partition_streams(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t first,
-                       size_t streams, uint8_t** next) {
-  for (size_t i = 0; i < count; i += 16) {
+// Appends the symbols of contexts from `first` on to kStreams streams, the last of which is for all
+// others too. Their number is a constant, so that places in them stay in registers.
+template <size_t kStreams>
+void partition_some(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t first,
+                    uint8_t** next) {
+  uint8_t* to[kStreams];
+  V16 wanted[kStreams];
+  for (size_t k = 0; k < kStreams; ++k) {
+    to[k] = next[k];
+    wanted[k] = hn::Set(D16(), static_cast<uint8_t>(first + k));
+  }
+  for_each_16(count, [&](size_t i, uint32_t valid) HWY_ATTR {
     const V16 context = hn::LoadU(D16(), contexts + i);
     const V16 loaded = hn::LoadU(D16(), symbols + i);
-    uint32_t left = valid_16(i, count);
-    for (size_t k = 0; k + 1 < streams; ++k) {
-      const V16 wanted = hn::Set(D16(), static_cast<uint8_t>(first + k));
-      const uint32_t mask = bits_of(hn::Eq(context, wanted)) & left;
-      append_16(mask, loaded, next[k]);
-      left &= ~mask;
+    uint32_t left = valid;
+    HWY_UNROLL(8) for (size_t k = 0; k + 1 < kStreams; ++k) {
+      const uint32_t mask = bits_of(hn::Eq(context, wanted[k])) & left;
+      append_16(mask, loaded, to[k]);
+      left ^= mask;
     }
-    append_16(left, loaded, next[streams - 1]);
+    append_16(left, loaded, to[kStreams - 1]);
+  });
+  std::copy_n(to, kStreams, next);
+}
+
+// The same with `streams` streams, at most kStreams.
+template <size_t kStreams = kMostAtOnce>
+void partition_streams(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t first,
+                       size_t streams, uint8_t** next) {
+  if (streams == kStreams) return partition_some<kStreams>(contexts, symbols, count, first, next);
+  if constexpr (kStreams > 1) {
+    partition_streams<kStreams - 1>(contexts, symbols, count, first, streams, next);
   }
 }
 

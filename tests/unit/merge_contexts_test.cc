@@ -35,12 +35,12 @@ void check(size_t count, size_t group, size_t classes, unsigned skew) {
   const LeadingBits bits{.shift = 0, .top = 64, .most = static_cast<uint8_t>(group - 1)};
   const size_t blocks = (count + 63) / 64;
   std::vector<uint8_t> of_blocks(blocks + kSymbolSlack);
-  for (size_t i = 0; i < blocks; ++i) of_blocks[i] = static_cast<uint8_t>(i % classes);
+  std::mt19937_64 random(count);
+  for (size_t i = 0; i < blocks; ++i) of_blocks[i] = static_cast<uint8_t>(random() % classes);
   const uint8_t* const class_of = classes > 1 ? of_blocks.data() : nullptr;
 
   std::array<std::vector<uint8_t>, kMostStreams> streams;
   std::array<uint32_t, kMostStreams> expected_counts{};
-  std::mt19937_64 random(count);
   std::vector<uint8_t> expected(count);
   for (size_t i = 0; i < count; ++i) {
     expected[i] = static_cast<uint8_t>(random());

@@ -41,7 +41,7 @@ std::vector<std::byte> bits_put(size_t most, Put put) {
 
 class SymbolBitsKernel : public OnEveryTarget {};
 
-// Differences of all magnitudes, and the extreme ones.
+// Differences of all magnitudes, those just below a power of two, and the extreme ones.
 template <typename T>
 std::vector<std::byte> some_differences(size_t count, bool large) {
   std::mt19937_64 random(count);
@@ -51,6 +51,7 @@ std::vector<std::byte> some_differences(size_t count, bool large) {
     const unsigned shift = static_cast<unsigned>(random() % (8 * sizeof(T)));
     T difference = static_cast<T>(static_cast<std::make_signed_t<T>>(raw) >> shift);
     if (random() % 16 == 0) difference = static_cast<T>(T{1} << (8 * sizeof(T) - 1));
+    if (random() % 16 == 0) difference = static_cast<T>((T{1} << shift) - 1);
     if (!large) difference = static_cast<T>(difference % 16);
     store(bytes.data() + i * sizeof(T), difference);
   }
