@@ -25,10 +25,13 @@ constexpr double kStep = 3;
 constexpr double kMostNoise = 0.5;
 
 // Rising eigenvalues of the rows' products with one another.
-Eigen::VectorXd spectrum(const Eigen::MatrixXd& rows) {
-  const Eigen::MatrixXd products = rows * rows.transpose();
-  return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(products, Eigen::EigenvaluesOnly)
-      .eigenvalues();
+Eigen::VectorXd spectrum(const Eigen::MatrixXf& rows) {
+  Eigen::MatrixXf products = Eigen::MatrixXf::Zero(rows.rows(), rows.rows());
+  products.selfadjointView<Eigen::Lower>().rankUpdate(rows);
+  // The solver reads the lower half only.
+  return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXf>(products, Eigen::EigenvaluesOnly)
+      .eigenvalues()
+      .cast<double>();
 }
 
 bool has_step(const Eigen::VectorXd& rising) {
@@ -51,7 +54,7 @@ Result<bool> looks_merged(const MatrixPair& pair) {
   fix_product_blocks();
   const uint64_t rows = std::min(kRows, pair.rows);
   const uint64_t columns = std::min(kColumns, pair.columns);
-  Eigen::MatrixXd differences(rows, columns);
+  Eigen::MatrixXf differences(rows, columns);
   DifferenceRows reader(pair, 1);
   for (uint64_t i = 0; i < rows; ++i) {
     FINEDELTA_ASSIGN(const std::span<const float> row, reader.read(i * pair.rows / rows));

@@ -43,7 +43,8 @@ struct Steps {
 };
 
 int16_t rounded(float value) {
-  return static_cast<int16_t>(std::clamp(std::round(value), -32767.0f, 32767.0f));
+  const float within = std::clamp(value, -32767.0f, 32767.0f);
+  return static_cast<int16_t>(within + std::copysign(0.5f, within));
 }
 
 // Of integers whose mean square is `square`, as if they were drawn from a normal distribution: no

@@ -12,7 +12,8 @@ namespace {
 
 constexpr double kBitsPerToken = 6;
 constexpr uint32_t kExact = 16;  // smaller magnitudes are tokens of their own
-constexpr size_t kTokens = 256;  // at least 2 * (kExact + 2 * (33 - 5))
+// Of differences of so many bits and a sign: two for each bit from that of kExact on.
+constexpr size_t token_count(size_t bits) { return 2 * (kExact + 2 * (bits + 1 - 4)); }
 constexpr size_t kContexts = 256;
 
 template <typename Bits>
@@ -38,10 +39,12 @@ Token token_of(int64_t difference) {
   return {.number = 2 * (kExact + 2 * (highest - 4) + next) + sign, .low_bits = highest - 1};
 }
 
+template <size_t kTokens>
 class Histogram {
  public:
   void add(size_t context, Token token) {
     ++counts_[context * kTokens + token.number];
+    ++totals_[context];
     low_bits_ += token.low_bits;
   }
 
@@ -49,21 +52,21 @@ class Histogram {
     double sum = static_cast<double>(low_bits_);
     size_t cells = 0;
     for (size_t context = 0; context < kContexts; ++context) {
+      if (totals_[context] == 0) continue;  // most of them
+      sum += totals_[context] * std::log2(totals_[context]);
       const auto* counts = counts_.data() + context * kTokens;
-      uint64_t total = 0;
       for (size_t i = 0; i < kTokens; ++i) {
         if (counts[i] == 0) continue;
         ++cells;
-        total += counts[i];
         sum -= counts[i] * std::log2(counts[i]);
       }
-      if (total != 0) sum += static_cast<double>(total) * std::log2(static_cast<double>(total));
     }
     return sum * scale + kBitsPerToken * static_cast<double>(cells);
   }
 
  private:
   std::vector<uint32_t> counts_ = std::vector<uint32_t>(kContexts * kTokens);
+  std::array<uint32_t, kContexts> totals_{};
   uint64_t low_bits_ = 0;
 };
 
@@ -71,7 +74,7 @@ template <typename Bits>
 double bits_of(unsigned mantissa, Bytes value, Bytes prediction, uint64_t total) {
   constexpr unsigned kSignBit = 8 * sizeof(Bits) - 1;
   const size_t count = value.size() / sizeof(Bits);
-  Histogram histogram;
+  Histogram<token_count(8 * sizeof(Bits))> histogram;
   for (size_t i = 0; i < count; ++i) {
     const auto predicted = load<Bits>(prediction.data() + i * sizeof(Bits));
     const int64_t difference =
