@@ -126,13 +126,14 @@ def floats(folder: Path) -> None:
 
 
 def lanes(folder: Path) -> None:
-    """So many units that tables are more precise and rANS has more lanes, at last the most. The
-    middle one of the values is by far the most frequent, so that it passes two nodes."""
+    """So many units, or such that need many bits, that tables are more precise and rANS has more
+    lanes, at last the most. The middle one of the values is by far the most frequent, so that it
+    passes two nodes."""
     model = Model()
-    for rows in (8, 66):
+    for rows, part in ((8, 20), (32, 1), (66, 4)):
         name, count = f"{rows} rows", rows * 2048
         sizes = 1 + (below(9, count, f"{name} one") * below(9, count, f"{name} two") >> 3)
-        values = 0x3C + few(count, 20, name) * sizes
+        values = 0x3C + few(count, part, name) * sizes
         model.add(name, "F8_E5M2", None, values.astype(np.uint8), 2048)
     model.write(folder)
 

@@ -206,7 +206,7 @@ uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value) {
 
 // Measured on real models: the smaller a chunk, the larger the part that its tables take.
 uint8_t best_precision(size_t units, uint64_t estimate) {
-  if (units < size_t{1} << 14 || estimate < 100'000) return 1;
+  if (units < size_t{1} << 14 || estimate < 24'000) return 1;
   return units < size_t{1} << 17 ? 2 : 3;
 }
 
