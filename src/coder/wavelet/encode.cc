@@ -247,7 +247,7 @@ class ChunkEncoder {
     }
     streams_ = wavelet::sort_symbols(contexts, scratch_.symbols.data(), units, model_.streams(),
                                      scratch_.streams);
-    histogram_.count(streams_, symbol_count(model_.kind, layout_));
+    histogram_.count(streams_, symbol_count(model_.kind, layout_), false);
   }
 
   bool write_stream(StreamEncoder& encoder, const Histogram::Row& row, const uint8_t* symbols,

@@ -19,8 +19,9 @@ class Histogram {
 
   Histogram() : rows_(kMostStreams) {}
 
-  // Counts the symbols of these streams, all below `limit`, and forgets others.
-  void count(const SortedStreams& streams, unsigned limit);
+  // Counts the symbols of these streams, all below `limit`, and forgets others. `is_sample`: they
+  // are a sample of those that costs are asked for.
+  void count(const SortedStreams& streams, unsigned limit, bool is_sample);
 
   // About how many bits symbols take, in units of 2^-16 bits: `tables`, which do not grow with the
   // number of symbols, and `symbols`.
@@ -52,6 +53,7 @@ class Histogram {
   [[nodiscard]] Cost cost_of(const Row& row) const;
 
   unsigned used_ = kMostSymbols;  // entries of a row that may not be 0
+  bool is_sample_ = false;
   std::vector<Row> rows_;
 };
 

@@ -153,7 +153,7 @@ class Fitter {
     find_classes(scratch_.activities, limits, scratch_.classes);
     scratch_.histogram.count(sort_symbols(nullptr, scratch_.classes.data(),
                                           scratch_.activities.size(), 1, scratch_.streams),
-                             model.classes());
+                             model.classes(), taken_ < units_);
     Histogram::Cost cost = scratch_.histogram.cost();
     add_classes(scratch_.classes, model.contexts, taken_, scratch_.contexts.data());
     count(contexts, scratch_.symbols.data(), taken_, model.streams(), model);
@@ -164,7 +164,7 @@ class Fitter {
   void count(const uint8_t* contexts, const uint8_t* symbols, size_t units, unsigned streams,
              const Model& model) {
     scratch_.histogram.count(sort_symbols(contexts, symbols, units, streams, scratch_.streams),
-                             symbol_count(model.kind, layout_));
+                             symbol_count(model.kind, layout_), taken_ < units_);
   }
 
   void try_classes(Plan& plan) {
