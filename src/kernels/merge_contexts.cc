@@ -18,8 +18,6 @@ HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
 namespace {
 
-constexpr size_t kMostStreams = 16;
-
 // The streams of all classes that there are.
 void copy_streams(const uint8_t* classes, size_t count, size_t group, const uint8_t* const* stream,
                   const uint8_t** to) {

@@ -10,8 +10,8 @@ namespace finedelta {
 // `map` is what context_map_of (residual.h) made of `count` units, on the same target. Symbol i is
 // the next one of the stream that the context of unit i says, of `group`, behind the first one of
 // its class. Stream classes[i / 64] * group is that first one; without classes (null) it is stream
-// 0. There are at most 16 streams, of as many symbols as were counted; all have kSymbolSlack
-// (symbols.h) behind them.
+// 0. There are at most kMostStreams (symbols.h), of as many symbols as were counted; all have
+// kSymbolSlack behind them.
 void merge_contexts(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
                     const uint8_t* const* stream, uint8_t* symbols);
 

@@ -308,7 +308,7 @@ void partition_block(const uint8_t* contexts, const uint8_t* symbols, size_t cou
 
 void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t streams,
                uint8_t* const* stream) {
-  std::array<uint8_t*, scalar::kMostStreams> next{};
+  std::array<uint8_t*, kMostStreams> next{};
   std::copy_n(stream, streams, next.begin());
   for (size_t i = 0; i < count; i += kBlock) {
     partition_block(contexts + i, symbols + i, std::min(kBlock, count - i), 0, streams,

@@ -11,6 +11,7 @@
 namespace finedelta {
 
 inline constexpr size_t kSymbolSlack = 64;
+inline constexpr unsigned kMostStreams = 16;
 
 // Symbols that all are the same need no buffer.
 struct Branch {
@@ -29,7 +30,7 @@ size_t split_symbols(const uint8_t* symbols, size_t count, uint8_t split, uint8_
 void join_symbols(const std::byte* bits, size_t count, Branch left, Branch right, uint8_t* symbols);
 
 // Appends symbol i to stream contexts[i], or to the last one where contexts[i] is higher. There are
-// `streams` of them, at most 16.
+// `streams` of them, at most kMostStreams.
 void partition_symbols(const uint8_t* contexts, const uint8_t* symbols, size_t count,
                        size_t streams, uint8_t* const* stream);
 

@@ -11,8 +11,6 @@
 
 namespace finedelta::scalar {
 
-inline constexpr size_t kMostStreams = 16;
-
 inline void mark_symbols(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
   for (size_t begin = 0; begin < count; begin += 64) {
     uint64_t word = 0;

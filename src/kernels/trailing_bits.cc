@@ -9,6 +9,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "kernels/bytes-inl.h"
+#include "kernels/with_unit-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
@@ -131,13 +132,6 @@ size_t make_vectors<uint8_t>(const uint8_t*, size_t, uint32_t, const std::byte*,
 }
 
 #endif
-
-template <class Call>
-void with_unit(unsigned unit, Call call) {
-  if (unit == 1) call(uint8_t{});
-  if (unit == 2) call(uint16_t{});
-  if (unit == 4) call(uint32_t{});
-}
 
 void put(unsigned unit, const std::byte* value, size_t count, unsigned width, BitSink& bits) {
   with_unit(unit, [&](auto type) {

@@ -14,8 +14,6 @@
 namespace finedelta {
 namespace {
 
-constexpr size_t kMostStreams = 16;
-
 class MergeContextsKernel : public OnEveryTarget {};
 
 // Bytes that are far below 64 the more rarely, the larger `skew` is.

@@ -170,9 +170,8 @@ class SymbolDecoder {
     if (model_.streams() == 1) return decode_stream(symbols, units_, scratch_.symbols.data());
     if (model_.class_log2 > 0 && !decode_classes()) return false;
     const auto counts = sort_units(prediction);
-    std::array<const uint8_t*, wavelet::kMostStreams> streams{};
-    uint8_t* next =
-        wavelet::room_for(units_ + wavelet::kMostStreams * kSymbolSlack, scratch_.streams);
+    std::array<const uint8_t*, kMostStreams> streams{};
+    uint8_t* next = wavelet::room_for(units_ + kMostStreams * kSymbolSlack, scratch_.streams);
     for (unsigned k = 0; k < model_.streams(); ++k) {
       streams[k] = next;
       if (!decode_stream(symbols, counts[k], next)) return false;
@@ -206,8 +205,8 @@ class SymbolDecoder {
   }
 
   // The map of all contexts, and how many units each stream has.
-  std::array<uint32_t, wavelet::kMostStreams> sort_units(Bytes prediction) {
-    std::array<uint32_t, wavelet::kMostStreams> counts{};
+  std::array<uint32_t, kMostStreams> sort_units(Bytes prediction) {
+    std::array<uint32_t, kMostStreams> counts{};
     wavelet::room_for(wavelet::block_count(units_) * context_map_words(model_.contexts) + 8,
                       scratch_.map);
     const LeadingBits bits = model_.context_leading(layout_);

@@ -8,6 +8,7 @@
 #include "base/bit_stream.h"
 #include "base/bytes.h"
 #include "kernels/residual.h"
+#include "kernels/symbols.h"
 #include "numeric/float_layout.h"
 
 namespace finedelta::wavelet {
@@ -17,8 +18,7 @@ enum class SymbolKind : uint8_t {
   kLeading = 1,     // the leading bits of the value itself
 };
 
-inline constexpr unsigned kMostStreams = 16;  // contexts x classes
-inline constexpr unsigned kMostContexts = kMostStreams;
+inline constexpr unsigned kMostContexts = kMostStreams;  // a stream for each one of each class
 inline constexpr unsigned kMostClassLog2 = 2;
 inline constexpr size_t kBlockUnits = 64;  // of one class
 inline constexpr unsigned kMostFraction = 3;
