@@ -18,26 +18,14 @@ HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
 namespace {
 
-// The streams of all classes that there are.
-void copy_streams(const uint8_t* classes, size_t count, size_t group, const uint8_t* const* stream,
-                  const uint8_t** to) {
-  const size_t blocks = (count + 63) / 64;
-  const size_t most =
-      classes == nullptr || blocks == 0 ? 0 : *std::max_element(classes, classes + blocks);
-  std::copy_n(stream, group * (most + 1), to);
-}
-
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
 
 // The map has masks: 64 symbols of each stream are expanded by one instruction. Places in the
 // streams stay in memory: GCC keeps them in vectors otherwise, which is slower.
 void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
-           const uint8_t* const* stream, uint8_t* symbols) {
-  std::array<const uint8_t*, kMostStreams> next{};
-  copy_streams(classes, count, group, stream, next.data());
+           const uint8_t** next, uint8_t* symbols) {
   for (size_t i = 0; i < count; i += 64, map += context_map_words(group)) {
-    const uint8_t** const of_class =
-        next.data() + (classes != nullptr ? classes[i / 64] * group : 0);
+    const uint8_t** const of_class = next + (classes != nullptr ? classes[i / 64] * group : 0);
     __m512i merged = _mm512_setzero_si512();
     for (size_t k = 0; k < group; ++k) {
       merged = _mm512_mask_expand_epi8(merged, map[k], _mm512_loadu_si512(of_class[k]));
@@ -50,10 +38,8 @@ void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t gro
 #elif HWY_TARGET == HWY_SCALAR
 
 void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
-           const uint8_t* const* stream, uint8_t* symbols) {
+           const uint8_t** next, uint8_t* symbols) {
   const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
-  std::array<const uint8_t*, kMostStreams> next{};
-  copy_streams(classes, count, group, stream, next.data());
   for (size_t i = 0; i < count; ++i) {
     const size_t first = classes == nullptr ? 0 : classes[i / 64] * group;
     symbols[i] = *next[first + contexts[i]]++;
@@ -168,16 +154,14 @@ void merge_classes(const uint8_t* contexts, const uint8_t* classes, size_t count
 }
 
 void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
-           const uint8_t* const* stream, uint8_t* symbols) {
+           const uint8_t** next, uint8_t* symbols) {
   const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
-  std::array<const uint8_t*, kMostStreams> next{};
-  copy_streams(classes, count, group, stream, next.data());
   for (size_t i = 0; i < count; i += kBlock) {
     const size_t size = std::min(kBlock, count - i);
     if (classes == nullptr) {
-      merge_block(contexts + i, size, 0, group, next.data(), symbols + i);
+      merge_block(contexts + i, size, 0, group, next, symbols + i);
     } else {
-      merge_classes(contexts + i, classes + i / 64, size, group, next.data(), symbols + i);
+      merge_classes(contexts + i, classes + i / 64, size, group, next, symbols + i);
     }
   }
 }
@@ -194,8 +178,8 @@ namespace finedelta {
 HWY_EXPORT(merge);
 
 void merge_contexts(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
-                    const uint8_t* const* stream, uint8_t* symbols) {
-  HWY_DYNAMIC_DISPATCH(merge)(map, classes, count, group, stream, symbols);
+                    const uint8_t** next, uint8_t* symbols) {
+  HWY_DYNAMIC_DISPATCH(merge)(map, classes, count, group, next, symbols);
 }
 
 }  // namespace finedelta

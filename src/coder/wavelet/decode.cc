@@ -150,6 +150,10 @@ class StreamDecoder {
   const Tree* tree_ = nullptr;
 };
 
+// Units whose symbols are put together at a time: what is between two steps stays in the
+// first-level cache. Whole blocks.
+constexpr size_t kStep = 4096;
+
 // Puts the symbols of a chunk together.
 class SymbolDecoder {
  public:
@@ -162,24 +166,31 @@ class SymbolDecoder {
         scratch_(scratch),
         streams_(bits, coded, scratch.arena) {}
 
-  // Leaves them in scratch.symbols; false where they can't be had.
+  // False where they can't be had.
   bool decode(Bytes prediction) {
-    wavelet::room_for(units_ + kSymbolSlack, scratch_.symbols);
+    wavelet::room_for(kStep + kSymbolSlack, scratch_.symbols);
     scratch_.arena.reset(wavelet::arena_bytes(units_));
     const unsigned symbols = symbol_count(model_.kind, layout_);
-    if (model_.streams() == 1) return decode_stream(symbols, units_, scratch_.symbols.data());
+    uint8_t* place = wavelet::room_for(units_ + kMostStreams * kSymbolSlack, scratch_.streams);
     if (model_.class_log2 > 0 && !decode_classes()) return false;
-    const auto counts = sort_units(prediction);
-    std::array<const uint8_t*, kMostStreams> streams{};
-    uint8_t* next = wavelet::room_for(units_ + kMostStreams * kSymbolSlack, scratch_.streams);
+    std::array<uint32_t, kMostStreams> counts{static_cast<uint32_t>(units_)};
+    if (model_.streams() > 1) counts = sort_units(prediction);
     for (unsigned k = 0; k < model_.streams(); ++k) {
-      streams[k] = next;
-      if (!decode_stream(symbols, counts[k], next)) return false;
-      next += counts[k] + kSymbolSlack;
+      next_[k] = place;
+      if (!decode_stream(symbols, counts[k], place)) return false;
+      place += counts[k] + kSymbolSlack;
     }
-    merge_contexts(scratch_.map.data(), classes(), units_, model_.contexts, streams.data(),
-                   scratch_.symbols.data());
     return true;
+  }
+
+  // The symbols of `count` units from `first` on, each unit once and in order, kStep at a time.
+  const uint8_t* take(size_t first, size_t count) {
+    if (model_.streams() == 1) return next_[0] + first;
+    const size_t block = first / wavelet::kBlockUnits;
+    merge_contexts(scratch_.map.data() + block * context_map_words(model_.contexts),
+                   model_.class_log2 > 0 ? scratch_.classes.data() + block : nullptr, count,
+                   model_.contexts, next_.data(), scratch_.symbols.data());
+    return scratch_.symbols.data();
   }
 
  private:
@@ -226,9 +237,26 @@ class SymbolDecoder {
   BitReader& bits_;
   Scratch& scratch_;
   StreamDecoder streams_;
+  std::array<const uint8_t*, kMostStreams> next_{};  // symbol of each stream
   Table table_;
   Tree tree_;
 };
+
+// Fills `value` from symbols that were decoded and the bits behind them.
+bool apply_all(const wavelet::Model& model, FloatLayout layout, SymbolDecoder& symbols,
+               Bytes prediction, BitReader& bits, MutableBytes value) {
+  const size_t unit = layout.bits / 8;
+  for (size_t first = 0; first * unit < value.size(); first += kStep) {
+    const size_t begin = first * unit;
+    const size_t size = std::min(kStep * unit, value.size() - begin);
+    const Bytes predicted = prediction.empty() ? prediction : prediction.subspan(begin, size);
+    if (!apply_symbols(model, layout, symbols.take(first, size / unit), predicted, bits,
+                       value.subspan(begin, size))) {
+      return false;
+    }
+  }
+  return true;
+}
 
 std::unexpected<Error> damaged(std::string_view why) {
   return fail(ErrorCode::kDamaged, "a wavelet chunk can't be read: {}", why);
@@ -254,7 +282,7 @@ Status decode_wavelet(Bytes stored, DType dtype, Bytes prediction, MutableBytes 
   const size_t units = value.size() / (layout->bits / 8);
   SymbolDecoder symbols(header.model, *layout, units, bits, coded, scratch);
   if (!symbols.decode(prediction) || !coded.release(bits) ||
-      !apply_symbols(header.model, *layout, scratch.symbols.data(), prediction, bits, value) ||
+      !apply_all(header.model, *layout, symbols, prediction, bits, value) ||
       !bits.at_end(8 + 8 * in_states)) {
     return damaged("its bits do not make symbols");
   }
