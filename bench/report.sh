@@ -92,12 +92,13 @@ END
 
 ## Two threads
 
-1 GiB of the same kind, in memory (/dev/shm); medians of five runs in turn. \`--threads\` counts those that
-code: pack and verify have another one for SHA-256, so that one thread keeps more than a core busy. For
-the first column the whole process was confined to one core.
+The coder alone, as in the tables of coders, by itself and twice at the same time; then all of the
+program, 1 GiB of the same kind, in memory (/dev/shm); medians of five runs in turn. \`--threads\` counts
+those that code: pack and verify have another one for SHA-256, so that one thread keeps more than a core
+busy. For the first column the whole process was confined to one core.
 
 END
-  "$python" bench/scale/threads.py "$program" /dev/shm
+  "$python" bench/scale/threads.py "$program" "$bench" /dev/shm
 } >"$page"
 cp "$page" docs/benchmarks.md
 cp "$plot" docs/coders.svg

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Packs, verifies and unpacks a made-up pair on one core, with one thread and with two.
+"""Packs, verifies and unpacks a made-up pair on one core, with one thread and with two; before that,
+runs the coder alone once and twice at a time.
 
-Usage: threads.py PROGRAM FOLDER [GIB]
+Usage: threads.py PROGRAM BENCH FOLDER [GIB]
+
+BENCH is finedelta-bench.
 
 FOLDER should be in memory (/dev/shm), so that no disk is measured; it needs about four times GIB (1
 unless given). The pair is that of run.py. All take turns, and times are medians of five runs, after
 one that is not counted.
 """
 
+import json
 import os
 import statistics
 import subprocess
@@ -39,9 +43,27 @@ def row(program: str, words: list[object]) -> str:
             f"{one / two:.2f} |")  # fmt: skip
 
 
+def coder_speeds(bench: str, at_once: int) -> list[float]:
+    """Encoding and decoding, GB/s of all that run at once."""
+    command = [bench, "--synthetic", "bf16:step=1e-4,n=32M", "--coders", "finedelta",
+               "--rounds", "15", "--json", "-"]  # fmt: skip
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(at_once)]
+    coders = [json.loads(process.communicate()[0])["coders"][0] for process in running]
+    return [sum(coder[key] for coder in coders) for key in ("encode_gbs", "decode_gbs")]
+
+
+def print_coder(bench: str) -> None:
+    print("| coder alone | one, GB/s | two at once, GB/s | ratio |\n|---|---:|---:|---:|")
+    speeds = zip(coder_speeds(bench, 1), coder_speeds(bench, 2), strict=True)
+    for way, (one, two) in zip(("encode", "decode"), speeds, strict=True):
+        print(f"| {way} | {one:.2f} | {two:.2f} | {two / one:.2f} |")
+    print(flush=True)
+
+
 def main() -> None:
-    program, folder = sys.argv[1:3]
-    size = int(float(sys.argv[3] if len(sys.argv) > 3 else "1") * (1 << 30))
+    program, bench, folder = sys.argv[1:4]
+    size = int(float(sys.argv[4] if len(sys.argv) > 4 else "1") * (1 << 30))
+    print_coder(bench)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         base, tune, archive, output = (Path(scratch) / name for name in ("base", "tune", "x", "out"))
         make_pair(Path(scratch), size)
