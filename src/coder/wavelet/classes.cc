@@ -35,9 +35,7 @@ void find_activities(const uint8_t* symbols, size_t units, std::vector<uint16_t>
   activities[whole] = static_cast<uint16_t>(sum * kBlockUnits / rest);
 }
 
-ClassLimits find_limits(std::span<const uint16_t> activities, uint8_t log2) {
-  std::vector<uint16_t> sorted(activities.begin(), activities.end());
-  std::ranges::sort(sorted);
+ClassLimits find_limits(std::span<const uint16_t> sorted, uint8_t log2) {
   if (!differ(sorted)) return {};
   const size_t classes = size_t{1} << log2;
   const auto idle = static_cast<size_t>(std::ranges::upper_bound(sorted, 0) - sorted.begin());

@@ -20,9 +20,9 @@ struct ClassLimits {
 // For each block of `units` symbols its activity; the last one counts as if it were whole.
 void find_activities(const uint8_t* symbols, size_t units, std::vector<uint16_t>& activities);
 
-// Limits that part these activities into equal numbers of blocks, but that blocks in which nothing
-// happens are a class of their own where there are many. log2 = 0 where they hardly differ.
-ClassLimits find_limits(std::span<const uint16_t> activities, uint8_t log2);
+// Limits that part these activities, sorted, into equal numbers of blocks, but that blocks in which
+// nothing happens are a class of their own where there are many. log2 = 0 where they hardly differ.
+ClassLimits find_limits(std::span<const uint16_t> sorted, uint8_t log2);
 
 // The class of each block.
 void find_classes(std::span<const uint16_t> activities, const ClassLimits& limits,

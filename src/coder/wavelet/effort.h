@@ -14,7 +14,9 @@ namespace finedelta::wavelet {
 struct Effort {
   unsigned contexts = kMostContexts;  // at most
   bool classes = true;                // of blocks
-  size_t sample = 16384;              // units that decide about a chunk
+  // Units that decide about a chunk: at most so many, and of a smaller chunk one part of so many.
+  size_t sample = 16384;
+  size_t sampled_part = 8;
   // Contexts that save less than one part of so many, or so much for each symbol (in units of 2^-16
   // bits), are left out.
   uint64_t worthwhile = 512;

@@ -15,8 +15,8 @@ namespace {
 constexpr uint64_t kBitsOfSymbol = 5;
 constexpr uint64_t kBitsOfTable = 10;
 
-// By how much the entropy of a sample is too low for each symbol but one that comes in it, in units of
-// 2^-16 bits: 1 / (2 ln 2) (G. A. Miller: Note on the bias of information estimates, 1955).
+// By how much the entropy of a sample is too low for each symbol but one that comes in it, in units
+// of 2^-16 bits: 1 / (2 ln 2) (G. A. Miller: Note on the bias of information estimates, 1955).
 constexpr uint64_t kMissed = 47'274;
 
 constexpr std::array<unsigned, 8> kContextCounts = {1, 2, 3, 4, 6, 8, 12, 16};

@@ -29,6 +29,9 @@ constexpr size_t kUnitsForTop = 4096;
 // Of so many predictions at most one has leading bits above those of context 0.
 constexpr size_t kRareTop = 128;
 
+// Of fewer units a sample says too little.
+constexpr size_t kLeastSample = 4096;
+
 struct Sample {
   Bytes value;
   Bytes prediction;
@@ -169,8 +172,10 @@ class Fitter {
 
   void try_classes(Plan& plan) {
     find_activities(scratch_.symbols.data(), taken_, scratch_.activities);
+    std::vector<uint16_t> sorted(scratch_.activities);
+    std::ranges::sort(sorted);
     for (uint8_t log2 = 1; log2 <= kMostClassLog2; ++log2) {
-      const ClassLimits limits = find_limits(scratch_.activities, log2);
+      const ClassLimits limits = find_limits(sorted, log2);
       if (limits.log2 == 0) return;
       Model model = plan.model;
       model.class_log2 = log2;
@@ -213,7 +218,9 @@ uint8_t best_precision(size_t units, uint64_t estimate) {
 Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
                const Effort& effort, Scratch& scratch) {
   const size_t unit = layout.bits / 8;
-  const Sample sample = take_sample(value, prediction, unit, effort.sample, scratch.bytes);
+  const size_t part = std::max(units / effort.sampled_part, kLeastSample);
+  const Sample sample =
+      take_sample(value, prediction, unit, std::min(effort.sample, part), scratch.bytes);
   Fitter fitter(layout, sample, units, effort, scratch);
   std::optional<Plan> best;
   for (const SymbolKind kind : {SymbolKind::kDifference, SymbolKind::kLeading}) {
