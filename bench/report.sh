@@ -65,6 +65,14 @@ END
   "$python" bench/coders/run.py "$bench" "$pairs" "$plot"
   cat <<END
 
+### Without AVX-512
+
+The same with \`FINEDELTA_TARGET=AVX2\`. BitX is compiled for any x86-64; its time is mostly zstd's.
+
+END
+  "$python" bench/coders/targets.py "$bench" "$pairs"
+  cat <<END
+
 ## What levels cost
 
 The same measurement at every level, with what pack does besides at that level: the look for merged

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs finedelta-bench at every level on two pairs and prints Markdown.
+"""Runs finedelta-bench at every level on two pairs, and at two on a merged adapter; prints Markdown.
 
 Usage: levels.py FINEDELTA_BENCH PAIRS    (the folder of real pairs)
 """
@@ -16,7 +16,12 @@ from pair_list import real_pair  # noqa: E402
 
 REAL = "tinyllama base -> sft"
 MADE_UP = "synthetic: Gaussian steps of 1e-4"
-CODERS = ",".join(["bitx", *(f"finedelta:{level}" for level in range(1, 10))])
+ADAPTER = "synthetic: an adapter of rank 16, merged into matrices of 2048 x 2048"
+ADAPTER_SPEC = "bf16:lora=16,rows=2048,cols=2048,n=16M"
+
+
+def coders(*levels: int) -> list[str]:
+    return ["--coders", ",".join(["bitx", *(f"finedelta:{level}" for level in levels)])]
 
 
 def main() -> None:
@@ -29,7 +34,8 @@ def main() -> None:
             words_of(real_pair(REAL, Path(root), scratch)),
             synthetic_words(MADE_UP, SYNTHETIC[MADE_UP]),
         ):
-            measure(program, [*words, "--coders", CODERS], scratch)
+            measure(program, [*words, *coders(*range(1, 10))], scratch)
+        measure(program, [*synthetic_words(ADAPTER, ADAPTER_SPEC), *coders(3, 9)], scratch)
 
 
 if __name__ == "__main__":

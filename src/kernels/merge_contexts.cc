@@ -22,8 +22,9 @@ namespace {
 
 // The map has masks: 64 symbols of each stream are expanded by one instruction. Places in the
 // streams stay in memory: GCC keeps them in vectors otherwise, which is slower.
-void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
+void merge(const uint64_t* map, const uint8_t* classes, size_t first, size_t count, size_t group,
            const uint8_t** next, uint8_t* symbols) {
+  map += first / 64 * context_map_words(group);
   for (size_t i = 0; i < count; i += 64, map += context_map_words(group)) {
     const uint8_t** const of_class = next + (classes != nullptr ? classes[i / 64] * group : 0);
     __m512i merged = _mm512_setzero_si512();
@@ -37,12 +38,12 @@ void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t gro
 
 #elif HWY_TARGET == HWY_SCALAR
 
-void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
+void merge(const uint64_t* map, const uint8_t* classes, size_t first, size_t count, size_t group,
            const uint8_t** next, uint8_t* symbols) {
-  const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
+  const auto* const contexts = reinterpret_cast<const uint8_t*>(map) + first;
   for (size_t i = 0; i < count; ++i) {
-    const size_t first = classes == nullptr ? 0 : classes[i / 64] * group;
-    symbols[i] = *next[first + contexts[i]]++;
+    const size_t first_stream = classes == nullptr ? 0 : classes[i / 64] * group;
+    symbols[i] = *next[first_stream + contexts[i]]++;
   }
 }
 
@@ -153,9 +154,9 @@ void merge_classes(const uint8_t* contexts, const uint8_t* classes, size_t count
   }
 }
 
-void merge(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
+void merge(const uint64_t* map, const uint8_t* classes, size_t first, size_t count, size_t group,
            const uint8_t** next, uint8_t* symbols) {
-  const auto* const contexts = reinterpret_cast<const uint8_t*>(map);
+  const auto* const contexts = reinterpret_cast<const uint8_t*>(map) + first;
   for (size_t i = 0; i < count; i += kBlock) {
     const size_t size = std::min(kBlock, count - i);
     if (classes == nullptr) {
@@ -177,9 +178,10 @@ namespace finedelta {
 
 HWY_EXPORT(merge);
 
-void merge_contexts(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
-                    const uint8_t** next, uint8_t* symbols) {
-  HWY_DYNAMIC_DISPATCH(merge)(map, classes, count, group, next, symbols);
+void merge_contexts(const uint64_t* map, const uint8_t* classes, size_t first, size_t count,
+                    size_t group, const uint8_t** next, uint8_t* symbols) {
+  if (classes != nullptr) classes += first / 64;
+  HWY_DYNAMIC_DISPATCH(merge)(map, classes, first, count, group, next, symbols);
 }
 
 }  // namespace finedelta

@@ -7,14 +7,14 @@
 
 namespace finedelta {
 
-// `map` is what context_map_of (residual.h) made of `count` units, on the same target. Symbol i is
-// the next one of the stream that the context of unit i says, of `group`, behind the first one of
-// its class. Stream classes[i / 64] * group is that first one; without classes (null) it is stream
-// 0. There are at most kMostStreams (symbols.h), of as many symbols as were counted; all have
-// kSymbolSlack behind them. next[k] is the next symbol of stream k and is moved on: where not all
-// units are merged at once, all but the last call are for multiples of 64.
-void merge_contexts(const uint64_t* map, const uint8_t* classes, size_t count, size_t group,
-                    const uint8_t** next, uint8_t* symbols);
+// The symbols of `count` units from `first`, a multiple of 64, on. `map` is what context_map_of
+// (residual.h) made of all units, on the same target. The symbol of unit i is the next one of the
+// stream that its context says, of `group`, behind the first one of its class. Stream
+// classes[i / 64] * group is that first one; without classes (null) it is stream 0. There are at
+// most kMostStreams (symbols.h), of as many symbols as were counted; all have kSymbolSlack behind
+// them. next[k] is the next symbol of stream k, and is moved on for the units behind.
+void merge_contexts(const uint64_t* map, const uint8_t* classes, size_t first, size_t count,
+                    size_t group, const uint8_t** next, uint8_t* symbols);
 
 }  // namespace finedelta
 

@@ -5,6 +5,7 @@ demo's pair in examples/ is tried.
 """
 
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -21,8 +22,13 @@ PROGRAM = os.environ["FINEDELTA_PROGRAM"]
 PAIRS = os.environ.get("FINEDELTA_PAIRS")
 
 
-def run(*arguments: object) -> None:
-    done = subprocess.run([PROGRAM, *map(str, arguments), "-q"], capture_output=True, text=True)
+# Vectors of lesser CPUs, and none at all.
+TARGETS = ["AVX2", "SSE4", "SCALAR"] if platform.machine() == "x86_64" else ["SCALAR"]
+
+
+def run(*arguments: object, target: str = "") -> None:
+    done = subprocess.run([PROGRAM, *map(str, arguments), "-q"], capture_output=True, text=True,
+                          env=os.environ | {"FINEDELTA_TARGET": target})  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), arguments
 
 
@@ -45,6 +51,18 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", NAMES)
 def test_pair_comes_back(name: str, scratch: Path, tmp_path: Path) -> None:
     check(real_pair(name, Path(PAIRS), scratch), tmp_path)
+
+
+@pytest.mark.skipif(not PAIRS, reason="FINEDELTA_PAIRS is not set")
+@pytest.mark.parametrize("name", NAMES)
+def test_pair_is_the_same_on_other_cpus(name: str, scratch: Path, tmp_path: Path) -> None:
+    pair, archive, other = real_pair(name, Path(PAIRS), scratch), tmp_path / "a", tmp_path / "b"
+    run("pack", *pair.bases, pair.fine_tune, "-o", archive)
+    for target in TARGETS:
+        run("pack", *pair.bases, pair.fine_tune, "-o", other, "--force", target=target)
+        assert other.read_bytes() == archive.read_bytes(), target
+        bases = [word for base in pair.bases for word in ("--base", base)]
+        run("verify", archive, *bases, target=target)
 
 
 @pytest.mark.skipif(not PAIRS, reason="FINEDELTA_PAIRS is not set")

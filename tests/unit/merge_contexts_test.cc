@@ -58,9 +58,17 @@ void check(size_t count, size_t group, size_t classes, unsigned skew) {
   context_map_of(1, predictions.data(), count, bits, class_of, map.data(), counts.data());
   ASSERT_EQ(counts, expected_counts) << count << ' ' << group << ' ' << classes;
   std::vector<uint8_t> symbols(count + kSymbolSlack);
-  merge_contexts(map.data(), class_of, count, group, stream.data(), symbols.data());
-  symbols.resize(count);
-  ASSERT_EQ(symbols, expected) << count << ' ' << group << ' ' << classes;
+  // All at once, and by and by.
+  for (const size_t step : {count, size_t{64}, size_t{1024}}) {
+    auto next = stream;
+    for (size_t first = 0; first < count; first += step) {
+      merge_contexts(map.data(), class_of, first, std::min(step, count - first), group, next.data(),
+                     symbols.data() + first);
+    }
+    symbols.resize(count);
+    ASSERT_EQ(symbols, expected) << count << ' ' << group << ' ' << classes << ' ' << step;
+    symbols.assign(count + kSymbolSlack, 0);
+  }
 }
 
 TEST_P(MergeContextsKernel, MergesWhatWasSorted) {

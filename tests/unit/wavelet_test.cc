@@ -14,6 +14,7 @@
 #include "coder/wavelet/header.h"
 #include "coder/wavelet/table.h"
 #include "coder/wavelet/tree.h"
+#include "unit/on_every_target.h"
 
 namespace finedelta::wavelet {
 namespace {
@@ -310,7 +311,11 @@ void expect_near_estimate(const Coded& coded) {
   EXPECT_GT(coded.size + coded.size / 50 + 64, coded.estimate);
 }
 
-TEST(WaveletModel, NearPairsAreDifferencesInContexts) {
+// Chunks of more units than are put together at a time.
+using WaveletModel = OnEveryTarget;
+FINEDELTA_ON_EVERY_TARGET(WaveletModel);
+
+TEST_P(WaveletModel, NearPairsAreDifferencesInContexts) {
   const std::vector<float> base = weights(kUnits, 1);
   const std::vector<float> noise = weights(kUnits, 2);
   std::vector<float> tuned = base;
@@ -322,14 +327,26 @@ TEST(WaveletModel, NearPairsAreDifferencesInContexts) {
   expect_near_estimate(near);
 }
 
-TEST(WaveletModel, UnrelatedPairsAreLeadingBits) {
+TEST_P(WaveletModel, ContextsMayBeMany) {
+  std::vector<float> base = weights(kUnits, 1);
+  const std::vector<float> noise = weights(kUnits, 2);
+  std::vector<float> tuned = base;
+  std::mt19937_64 random(3);
+  for (size_t i = 0; i < kUnits; ++i) {
+    base[i] = std::ldexp(base[i], -static_cast<int>(random() % 16));
+    tuned[i] = base[i] + noise[i] / 1024;
+  }
+  EXPECT_GT(coded(bf16_of(tuned), bf16_of(base)).header.model.contexts, 8);
+}
+
+TEST_P(WaveletModel, UnrelatedPairsAreLeadingBits) {
   const Coded far = coded(bf16_of(weights(kUnits, 1)), bf16_of(weights(kUnits, 2)));
   EXPECT_EQ(far.header.model.kind, SymbolKind::kLeading);
   EXPECT_LT(far.size, 2 * kUnits * 11 / 16);
   expect_near_estimate(far);
 }
 
-TEST(WaveletModel, WithoutAPredictionThereIsOneContextOfLeadingBits) {
+TEST_P(WaveletModel, WithoutAPredictionThereIsOneContextOfLeadingBits) {
   const Coded alone = coded(bf16_of(weights(kUnits, 1)), {});
   EXPECT_EQ(alone.header.model.kind, SymbolKind::kLeading);
   EXPECT_EQ(alone.header.model.streams(), 1u);
@@ -337,7 +354,7 @@ TEST(WaveletModel, WithoutAPredictionThereIsOneContextOfLeadingBits) {
   expect_near_estimate(alone);
 }
 
-TEST(WaveletModel, RowsThatWereNotTouchedAreAClass) {
+TEST_P(WaveletModel, RowsThatWereNotTouchedAreAClass) {
   const std::vector<float> base = weights(kUnits, 1);
   const std::vector<float> noise = weights(kUnits, 2);
   std::vector<float> tuned = base;
@@ -351,7 +368,7 @@ TEST(WaveletModel, RowsThatWereNotTouchedAreAClass) {
 
 // Few symbols, of which one comes once: written as a number that a table can't have if it is not
 // careful.
-TEST(WaveletModel, ARareSymbolFarFromTheOthersIsReadBack) {
+TEST_P(WaveletModel, ARareSymbolFarFromTheOthersIsReadBack) {
   std::vector<float> values(size_t{1} << 18);
   std::mt19937_64 random(1);
   for (float& value : values) {

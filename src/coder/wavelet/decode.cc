@@ -186,10 +186,8 @@ class SymbolDecoder {
   // The symbols of `count` units from `first` on, each unit once and in order, kStep at a time.
   const uint8_t* take(size_t first, size_t count) {
     if (model_.streams() == 1) return next_[0] + first;
-    const size_t block = first / wavelet::kBlockUnits;
-    merge_contexts(scratch_.map.data() + block * context_map_words(model_.contexts),
-                   model_.class_log2 > 0 ? scratch_.classes.data() + block : nullptr, count,
-                   model_.contexts, next_.data(), scratch_.symbols.data());
+    merge_contexts(scratch_.map.data(), classes(), first, count, model_.contexts, next_.data(),
+                   scratch_.symbols.data());
     return scratch_.symbols.data();
   }
 
