@@ -143,7 +143,7 @@ void merge_block(const uint8_t* contexts, size_t count, size_t first, size_t gro
 // At most kBlock symbols.
 void merge_classes(const uint8_t* contexts, const uint8_t* classes, size_t count, size_t group,
                    const uint8_t** next, uint8_t* symbols) {
-  uint8_t own[kBlock];
+  uint8_t own[kBlock + kSymbolSlack];
   uint8_t merged[kBlock + kSymbolSlack];
   const ClassBlocks blocks(classes, count);
   for (size_t k = 0; k < ClassBlocks::kClasses; ++k) {

@@ -354,6 +354,29 @@ TEST_P(WaveletModel, WithoutAPredictionThereIsOneContextOfLeadingBits) {
   expect_near_estimate(alone);
 }
 
+// A sample is of whole windows, and of the same units of value and prediction.
+TEST_P(WaveletModel, SamplesFitWhateverTheNumberOfUnits) {
+  const std::vector<float> base = weights(kUnits, 1);
+  const std::vector<float> noise = weights(kUnits, 2);
+  const size_t usual = 40'000;
+  size_t near = 0;
+  size_t alone = 0;
+  for (size_t count = usual; count <= usual + 33; ++count) {
+    std::vector<float> tuned(base.begin(), base.begin() + static_cast<ptrdiff_t>(count));
+    const Buffer prediction = bf16_of(tuned);
+    for (size_t i = 0; i < count; ++i) tuned[i] += noise[i] / 64;
+    const Buffer value = bf16_of(tuned);
+    const size_t now_near = coded(value, prediction).size;
+    const size_t now_alone = coded(value, {}).size;
+    if (count == usual) {
+      near = now_near;
+      alone = now_alone;
+    }
+    EXPECT_LT(now_near, near + near / 20) << count;
+    EXPECT_LT(now_alone, alone + alone / 20) << count;
+  }
+}
+
 TEST_P(WaveletModel, RowsThatWereNotTouchedAreAClass) {
   const std::vector<float> base = weights(kUnits, 1);
   const std::vector<float> noise = weights(kUnits, 2);

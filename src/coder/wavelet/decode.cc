@@ -50,7 +50,8 @@ class CodedBits {
     return next_ <= end_;
   }
 
-  // Hands out the bits that the states began with. False where something was not taken.
+  // Hands out the bits that the states began with. False where something was not taken, or a state
+  // does not end where it may have begun.
   bool release(BitReader& bits) const {
     std::array<uint16_t, kMostLanes> low;
     bool sound = next_ == end_;

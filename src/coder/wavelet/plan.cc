@@ -51,6 +51,7 @@ void append_windows(Bytes from, size_t unit, size_t taken, std::vector<std::byte
 Sample take_sample(Bytes value, Bytes prediction, size_t unit, size_t most,
                    std::vector<std::byte>& buffer) {
   if (value.size() / unit <= most) return {value, prediction};
+  most -= most % kWindows;
   buffer.clear();
   append_windows(value, unit, most, buffer);
   if (!prediction.empty()) append_windows(prediction, unit, most, buffer);

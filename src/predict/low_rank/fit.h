@@ -32,8 +32,7 @@ struct FitOptions {
 //
 // Time: passes * 4 * elements * (rank + 8) floating-point operations. Memory, with R = rank + 8:
 // 4 * R * (columns + 2 * max(rows, columns)) bytes and one block of rows: 10 bytes for each of 2^20
-// elements, or of one row if that has more. The same bits on one machine, on
-// whichever of its cores.
+// elements, or of one row if that has more. The same bits on one machine, on whichever core.
 Result<SingularDirections> fit_low_rank(const MatrixPair& pair, const FitOptions& options);
 
 }  // namespace finedelta
