@@ -73,7 +73,8 @@ constexpr std::array<NibbleModel, kMostCodedSkew + 1> make_nibble_models() {
 inline constexpr std::array<NibbleModel, kMostCodedSkew + 1> kNibbleModels = make_nibble_models();
 
 inline constexpr unsigned kMostLanes = 128;
-inline constexpr uint32_t kRansLow = 1u << 16;  // the least state; before the first nibble under twice that
+// The least state; before the first nibble a state is under twice that.
+inline constexpr uint32_t kRansLow = 1u << 16;
 
 // One stream: as many states as it has lanes (a power of two), and 16-bit words. Nibble i of each
 // call belongs to state i modulo the lanes.

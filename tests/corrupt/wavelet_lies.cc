@@ -81,6 +81,7 @@ std::string coded_node(unsigned lanes = 1) {
 
 const std::string kUntouchedState("\0\0\1\0", 4);
 const std::string kHighState("\0\0\2\0", 4);
+const std::string kLowState("\xff\xff\0\0", 4);
 
 Parts parts_with(const Stored& stored) {
   Parts parts = sample_parts();
@@ -237,6 +238,7 @@ std::vector<Lie> node_lies() {
       no_symbols("states_without_nodes",
                  {.head = kOneLane, .bits = kOnlyZeros, .tail = std::string("\1\0\1\0", 4)}),
       no_symbols("state_that_ends_high", {.head = kOneLane, .bits = kOnlyOnes, .tail = kHighState}),
+      no_symbols("state_that_ends_low", {.head = kOneLane, .bits = kOnlyOnes, .tail = kLowState}),
       other("lanes_without_nodes", {.head = kOneLane, .bits = kOnlyOnes, .tail = kUntouchedState}),
   };
 }
