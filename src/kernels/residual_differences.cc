@@ -35,9 +35,9 @@ struct Vectors {
 // Where most is unchanged, all that takes time is memory: asked for half a page ahead, it comes a
 // tenth faster. Nothing behind the ends is touched: a fetch is a hint.
 HWY_INLINE void fetch_ahead(const std::byte* read, std::byte* written) {
-  constexpr uintptr_t kAhead = 2048;
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(read) + kAhead));
-  __builtin_prefetch(reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(written) + kAhead), 1);
+  constexpr size_t kAhead = 2048;
+  __builtin_prefetch(read + kAhead);
+  __builtin_prefetch(written + kAhead, 1);
 }
 
 // Each function returns how many units the vectors held.
