@@ -4,8 +4,7 @@
 Usage: levels.py PROGRAM FINEDELTA_BENCH PAIRS
 
 Prints a Markdown table. Fails where an archive is larger than what the best reference stores, and
-that is neither header and index alone nor explained by REASONS. Every archive is verified with its
-bases.
+that is not header and index alone. Every archive is verified with its bases.
 
 Only .safetensors files are packed. Ours are whole archives, with header, hashes and index; the
 references' bytes are those of the coded weights alone. Both are compared with the same files.
@@ -36,12 +35,6 @@ SYNTHETIC = [
 ]  # fmt: skip
 SYNTHETIC_SIZE = "n=2M,rows=1024,cols=1024"
 
-# Why we store more for the weights than the best reference does, by pair.
-REASONS = {
-    "fp32:sparse=0.01": "every chunk can be decoded alone, so each holds its own tables and rANS "
-    "states, 4 % of what level 3 stores here; FM-Delta adapts over the whole model and holds neither.",
-}
-
 
 @dataclass
 class Row:
@@ -58,13 +51,13 @@ class Row:
         return self.reference_bytes / max(self.archives) - 1
 
     def reason(self) -> str | None:
-        """Why it is larger, if it is and that is known."""
-        if max(self.weights) <= self.reference_bytes:
-            overhead = max(a - w for a, w in zip(self.archives, self.weights, strict=True))
-            return (f"the weights take at most {max(self.weights):,} bytes, in {self.reference} "
-                    f"{self.reference_bytes:,}; header and index, which hold the hashes, up to "
-                    f"{overhead:,}.")  # fmt: skip
-        return REASONS.get(self.name)
+        """Why it is larger, if it is and the weights alone are not."""
+        if max(self.weights) > self.reference_bytes:
+            return None
+        overhead = max(a - w for a, w in zip(self.archives, self.weights, strict=True))
+        return (f"the weights take at most {max(self.weights):,} bytes, in {self.reference} "
+                f"{self.reference_bytes:,}; header and index, which hold the hashes, up to "
+                f"{overhead:,}.")  # fmt: skip
 
     def text(self) -> str:
         def ratio(archive: int) -> str:

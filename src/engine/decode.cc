@@ -20,7 +20,8 @@ uint64_t factors_bytes(const archive::Tensor& tensor) {
   const MatrixShape matrix = matrix_shape(tensor.shape);
   const uint64_t most = 8 * tensor.factors.size;
   const uint64_t values = kLargestRank * std::min(matrix.rows + matrix.columns, most);
-  return tensor.factors.size + kBytesOfLowRankValue * std::min(values, most);
+  // The record, and as its bits are read.
+  return 2 * tensor.factors.size + kBytesOfLowRankValue * std::min(values, most);
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ HWY_INLINE auto class_of(V<kLanes> slot, const V<kLanes> (&bound)[4]) {
 // For each class, how many ones a nibble has, what belongs to it.
 template <size_t kLanes>
 struct Lookup {
-  explicit HWY_INLINE Lookup(const ClassTable& table)
+  explicit HWY_INLINE Lookup(const RansTable& table)
       : frequency(load_table<kLanes>(table.frequency.data())),
         start(load_table<kLanes>(table.start.data())),
         reciprocal(load_table<kLanes>(table.reciprocal.data())) {

@@ -34,7 +34,7 @@ HWY_INLINE __m512i load_nibbles(const std::byte* bits, size_t count) {
 }
 
 struct EncodeLookup {
-  explicit HWY_INLINE EncodeLookup(const NibbleTable& table)
+  explicit HWY_INLINE EncodeLookup(const RansTable& table)
       : frequency(_mm512_load_si512(table.frequency.data())),
         start(_mm512_load_si512(table.start.data())),
         reciprocal(_mm512_load_si512(table.reciprocal.data())) {}

@@ -60,9 +60,9 @@ size_t select_large(const std::byte* differences, size_t count, const uint8_t* s
   constexpr size_t kUnits = 64 / sizeof(T);
   std::byte* next = large;
   for (size_t i = 0; i < count; i += 64) {
-    const uint64_t valid = count - i >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - i)) - 1;
-    uint64_t mask = valid & _mm512_cmpge_epu8_mask(_mm512_loadu_si512(symbols + i),
-                                                   _mm512_set1_epi8(kLargeDifference));
+    uint64_t mask =
+        valid_bits(i, count) &
+        _mm512_cmpge_epu8_mask(_mm512_loadu_si512(symbols + i), _mm512_set1_epi8(kLargeDifference));
     for (size_t j = i; mask != 0; j += kUnits) {
       const __m512i loaded = _mm512_loadu_si512(differences + j * sizeof(T));
       if constexpr (sizeof(T) == 4) {
@@ -88,10 +88,9 @@ size_t select_large(const std::byte* differences, size_t count, const uint8_t* s
 // In the order of units, `names` instead of large symbols.
 void place_names(const uint8_t* names, size_t count, uint8_t* symbols) {
   for (size_t i = 0; i < count; i += 64) {
-    const uint64_t valid = count - i >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - i)) - 1;
     const __m512i loaded = _mm512_loadu_si512(symbols + i);
     const uint64_t mask =
-        valid & _mm512_cmpge_epu8_mask(loaded, _mm512_set1_epi8(kLargeDifference));
+        valid_bits(i, count) & _mm512_cmpge_epu8_mask(loaded, _mm512_set1_epi8(kLargeDifference));
     _mm512_storeu_si512(symbols + i,
                         _mm512_mask_expand_epi8(loaded, mask, _mm512_loadu_si512(names)));
     names += std::popcount(mask);

@@ -13,17 +13,19 @@
 
 namespace finedelta {
 
-// What a vector looks up for k bits set, padded to 16 lanes. A quotient of at most 5 is
-// (within * reciprocal) >> kQuotientShift, exact since within * frequency < 2^26.
-inline constexpr unsigned kQuotientShift = 26;
-struct ClassTable {
+// What a vector looks up, in 16 lanes.
+struct RansTable {
   alignas(64) std::array<uint32_t, 16> frequency{};
   alignas(64) std::array<uint32_t, 16> start{};
   alignas(64) std::array<uint32_t, 16> reciprocal{};
 };
+using RansTables = std::array<RansTable, kMostCodedSkew + 1>;  // by skew
 
-constexpr std::array<ClassTable, kMostCodedSkew + 1> make_class_tables() {
-  std::array<ClassTable, kMostCodedSkew + 1> out{};
+// For k bits set, the other lanes 0. A quotient of at most 5 is (within * reciprocal) >>
+// kQuotientShift, exact since within * frequency < 2^26.
+inline constexpr unsigned kQuotientShift = 26;
+constexpr RansTables make_class_tables() {
+  RansTables out{};
   for (unsigned skew = 1; skew <= kMostCodedSkew; ++skew) {
     for (unsigned k = 0; k <= 4; ++k) {
       const uint32_t frequency = kNibbleModels[skew].frequency[k];
@@ -35,18 +37,12 @@ constexpr std::array<ClassTable, kMostCodedSkew + 1> make_class_tables() {
   }
   return out;
 }
-inline constexpr std::array<ClassTable, kMostCodedSkew + 1> kClassTables = make_class_tables();
+inline constexpr RansTables kClassTables = make_class_tables();
 
 // What the encoder looks up for each nibble. The quotient of a state is the high half of its
 // product with the reciprocal, or one more.
-struct NibbleTable {
-  alignas(64) std::array<uint32_t, 16> frequency{};
-  alignas(64) std::array<uint32_t, 16> start{};
-  alignas(64) std::array<uint32_t, 16> reciprocal{};
-};
-
-constexpr std::array<NibbleTable, kMostCodedSkew + 1> make_nibble_tables() {
-  std::array<NibbleTable, kMostCodedSkew + 1> out{};
+constexpr RansTables make_nibble_tables() {
+  RansTables out{};
   for (unsigned skew = 1; skew <= kMostCodedSkew; ++skew) {
     const scalar::NibbleSlots& slots = scalar::kNibbleSlots[skew];
     out[skew].frequency = slots.frequency;
@@ -58,7 +54,7 @@ constexpr std::array<NibbleTable, kMostCodedSkew + 1> make_nibble_tables() {
   }
   return out;
 }
-inline constexpr std::array<NibbleTable, kMostCodedSkew + 1> kNibbleTables = make_nibble_tables();
+inline constexpr RansTables kNibbleTables = make_nibble_tables();
 
 // For each mask of 8 lanes, the place of the word that a lane takes.
 constexpr std::array<std::array<uint32_t, 8>, 256> make_word_places() {

@@ -13,22 +13,19 @@ namespace finedelta {
 // For each mask of 8 bits, 8 byte indices in a word.
 struct ShuffleTables {
   std::array<uint64_t, 256> compress;  // the places of the set bits, then 0
-  std::array<uint64_t, 256>
-      expand;                      // for a set bit its rank among them; 0x80 (no place) for others
-  std::array<uint64_t, 256> join;  // for a set bit 8 + its rank; for others their rank
+  // For a set bit its rank among them; 0x80 (no place) for others.
+  std::array<uint64_t, 256> expand;
 };
 
 constexpr ShuffleTables make_shuffle_tables() {
   ShuffleTables tables{};
   for (unsigned mask = 0; mask < 256; ++mask) {
     uint64_t set = 0;
-    uint64_t clear = 0;
     for (unsigned i = 0; i < 8; ++i) {
       const bool is_set = (mask >> i & 1) != 0;
       if (is_set) tables.compress[mask] |= uint64_t{i} << 8 * set;
       tables.expand[mask] |= (is_set ? set : uint64_t{0x80}) << 8 * i;
-      tables.join[mask] |= (is_set ? 8 + set : clear) << 8 * i;
-      ++(is_set ? set : clear);
+      set += is_set ? 1 : 0;
     }
   }
   return tables;

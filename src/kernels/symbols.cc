@@ -14,11 +14,6 @@ HWY_BEFORE_NAMESPACE();
 namespace finedelta::HWY_NAMESPACE {
 namespace {
 
-// The lowest bits of a word that stand for what is left of `count` from `begin` on.
-HWY_INLINE uint64_t valid_bits(size_t begin, size_t count) {
-  return count - begin >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - begin)) - 1;
-}
-
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
 
 // AVX-512 VBMI2: 64 symbols are compressed or expanded by one instruction. Stores go through a

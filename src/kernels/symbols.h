@@ -13,6 +13,11 @@ namespace finedelta {
 inline constexpr size_t kSymbolSlack = 64;
 inline constexpr unsigned kMostStreams = 16;
 
+// The lowest bits of a word that stand for what is left of `count`, at least one, from `begin` on.
+constexpr uint64_t valid_bits(size_t begin, size_t count) {
+  return count - begin >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - begin)) - 1;
+}
+
 // Symbols that all are the same need no buffer.
 struct Branch {
   const uint8_t* symbols = nullptr;  // null: all are `constant`

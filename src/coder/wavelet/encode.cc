@@ -87,8 +87,7 @@ class CodedBits {
 
 void invert(std::byte* bits, size_t count) {
   for (size_t i = 0; i < count; i += 64) {
-    const uint64_t valid = count - i >= 64 ? ~uint64_t{0} : (uint64_t{1} << (count - i)) - 1;
-    store(bits + i / 8, ~load<uint64_t>(bits + i / 8) & valid);
+    store(bits + i / 8, ~load<uint64_t>(bits + i / 8) & valid_bits(i, count));
   }
 }
 
@@ -186,7 +185,6 @@ class ChunkEncoder {
   ChunkEncoder(const Plan& plan, FloatLayout layout, const ChunkInput& chunk, Scratch& scratch)
       : model_(plan.model),
         limits_(plan.limits),
-        estimate_(plan.estimate),
         layout_(layout),
         chunk_(chunk),
         scratch_(scratch),
@@ -224,7 +222,6 @@ class ChunkEncoder {
     if (model_.kind == wavelet::SymbolKind::kLeading) {
       model_.symbol_top = find_symbol_top(model_, layout_, chunk_.value);
     }
-    model_.precision = wavelet::best_precision(units, estimate_);
     if (model_.contexts == 1) model_.context_bits = 0;
     wavelet::room_for(units + kSymbolSlack, scratch_.symbols);
     scratch_.rest.clear();
@@ -275,7 +272,6 @@ class ChunkEncoder {
 
   wavelet::Model model_;
   const wavelet::ClassLimits limits_;
-  const uint64_t estimate_;
   const FloatLayout layout_;
   const ChunkInput& chunk_;
   Scratch& scratch_;

@@ -103,6 +103,13 @@ bool repeats_itself(const uint8_t* symbols, size_t units) {
   return units < 64 || equal > units / 8 / kRepeatedPart;
 }
 
+// Of tables for so many units that take about `estimate` bytes. Measured on real models: the
+// smaller a chunk, the larger the part that its tables take.
+uint8_t best_precision(size_t units, uint64_t estimate) {
+  if (units < size_t{1} << 14 || estimate < 24'000) return 1;
+  return units < size_t{1} << 17 ? 2 : 3;
+}
+
 // Tries models on a sample.
 class Fitter {
  public:
@@ -210,12 +217,6 @@ uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value) {
   return top >> shift;
 }
 
-// Measured on real models: the smaller a chunk, the larger the part that its tables take.
-uint8_t best_precision(size_t units, uint64_t estimate) {
-  if (units < size_t{1} << 14 || estimate < 24'000) return 1;
-  return units < size_t{1} << 17 ? 2 : 3;
-}
-
 Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
                const Effort& effort, Scratch& scratch) {
   const size_t unit = layout.bits / 8;
@@ -232,6 +233,7 @@ Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
     const Plan plan = fitter.fit(kind);
     if (!best || plan.estimate < best->estimate) best = plan;
   }
+  best->model.precision = best_precision(units, best->estimate);
   return *best;
 }
 

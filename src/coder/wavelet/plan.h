@@ -27,9 +27,6 @@ Plan make_plan(FloatLayout layout, Bytes value, Bytes prediction, size_t units,
 // The highest leading bits of all values.
 uint32_t find_symbol_top(const Model& model, FloatLayout layout, Bytes value);
 
-// The precision of tables that is best for so many units that take about `estimate` bytes.
-uint8_t best_precision(size_t units, uint64_t estimate);
-
 }  // namespace finedelta::wavelet
 
 #endif  // FINEDELTA_CODER_WAVELET_PLAN_H_

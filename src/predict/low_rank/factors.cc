@@ -100,14 +100,18 @@ Result<Factors> decode_factors(Bytes record, uint64_t most) {
   for (uint64_t k = 0; k < rank; ++k) factors.shifts.push_back(in.u8());
   factors.left.resize(rank * factors.rows);
   factors.right.resize(rank * factors.columns);
+  if (!in.ok()) return refuse(in.why());
+  std::vector<std::byte> buffer;
+  BitReader bits(in.bytes(in.remaining()), buffer);
   for (auto* values : {&factors.left, &factors.right}) {
     const size_t length = values->size() / rank;
     for (size_t k = 0; k < rank; ++k) {
-      decode_rice(in, std::span(*values).subspan(k * length, length));
+      const std::string_view why =
+          decode_rice(bits, std::span(*values).subspan(k * length, length));
+      if (!why.empty()) return refuse(why);
     }
   }
-  if (!in.ok()) return refuse(in.why());
-  if (in.remaining() != 0) return refuse("bytes behind the end");
+  if (bits.at() != bits.end()) return refuse("bytes behind the end");
   FINEDELTA_CHECK(check_factors(factors));
   return factors;
 }

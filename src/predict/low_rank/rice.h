@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
+#include "base/bit_stream.h"
 #include "base/bytes.h"
 
 namespace finedelta {
@@ -14,8 +16,9 @@ namespace finedelta {
 // of them is -32768.
 void encode_rice(std::span<const int16_t> values, ByteWriter& out);
 
-// Fills `values`; rejects what is not a code.
-void decode_rice(ByteReader& in, std::span<int16_t> values);
+// Fills `values` from whole bytes, where `in` is at the beginning of one. Says why where they are
+// no code, else nothing.
+std::string_view decode_rice(BitReader& in, std::span<int16_t> values);
 
 }  // namespace finedelta
 
