@@ -25,11 +25,15 @@ struct Arguments {
   std::vector<std::string> thread_text;  // as given; `threads` is what it means
   std::vector<std::string> memory_text;
   std::vector<std::string> level_text;
+  std::vector<std::string> bits_text;
+  std::vector<std::string> size_text;
+  std::vector<std::string> ratio_text;
   unsigned threads = 0;
   int level = kDefaultLevel;
   uint64_t memory = kDefaultMemory;
   bool no_base = false;
   bool all = false;
+  bool lossy = false;
   bool weights_only = false;
   bool sha256 = false;
   bool force = false;

@@ -16,9 +16,10 @@ LEVELS = {
     "coder": 3,
     "predict": 3,
     "side": 3,
-    "archive": 4,
-    "match": 4,
-    "engine": 5,
+    "lossy": 4,
+    "archive": 5,
+    "match": 5,
+    "engine": 6,
 }
 PUBLIC = "finedelta"
 QUOTED_LIBRARIES = {"hwy"}  # as Highway's documentation writes its headers

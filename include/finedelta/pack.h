@@ -3,6 +3,7 @@
 #define FINEDELTA_PACK_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,28 @@
 
 namespace finedelta {
 
+// What a lossy archive may take, or may differ. Sizes are of the whole archive, and are met from
+// below within 1 %.
+struct LossyTarget {
+  enum class Kind : uint8_t {
+    kBits,   // average bits for each element of the fine-tune's tensors
+    kBytes,  // bytes
+    kRatio,  // how many times smaller than the fine-tune's files
+  };
+  Kind kind = Kind::kBits;
+  double value = 0;  // above 0
+};
+
 struct PackOptions : Options {
   bool all = false;    // keep .git/ and .cache/huggingface/ too
   bool force = false;  // replace an existing archive
   // How much time to take for a smaller archive: 1 (the fastest) to 9 (the smallest).
   int level = kDefaultLevel;
+  // Where set, matrices are stored inexactly: what comes out is not the fine-tune. Side files,
+  // tensors of one dimension, without a base, equal to the base's, or with a NaN or an infinity
+  // stay exact. kUsage, with the smallest or largest that can be had, where the target can't be
+  // met.
+  std::optional<LossyTarget> lossy;
 };
 
 struct PackReport {
@@ -26,6 +44,8 @@ struct PackReport {
   uint64_t tensors = 0;
   uint64_t matched_tensors = 0;  // coded against a base
   uint64_t bases = 0;            // bases that the archive needs
+  bool lossy = false;            // whether anything is inexact
+  uint64_t lossy_tensors = 0;
 };
 
 // Writes the archive `archive` of `fine_tune` against `bases` (none: the fine-tune alone). Each

@@ -2,6 +2,7 @@
 
 #include "archive/index.h"
 #include "base/error.h"
+#include "predict/low_rank/factors.h"
 
 namespace finedelta::archive {
 
@@ -28,7 +29,10 @@ Status Archive::read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) c
 
 Status Archive::read_factors(const StoredFactors& factors, std::vector<std::byte>& stored) const {
   stored.resize(factors.size);
-  return read_stored(factors.offset, factors.hash, stored);
+  FINEDELTA_CHECK(read_stored(factors.offset, factors.hash, stored));
+  if (layout.oldest_reader >= 2 || factor_code(stored) == FactorCode::kRice) return {};
+  return fail(ErrorCode::kDamaged, "{}: the {} bytes at {} are factors of a newer format",
+              quote(file.path()), stored.size(), factors.offset);
 }
 
 Status Archive::read_stored(uint64_t offset, uint64_t hash, MutableBytes stored) const {

@@ -14,7 +14,7 @@ constexpr uint64_t kLargestRatio = (uint64_t{128} << 10) / 4;
 
 Status decode_body(Bytes body, const Layout& layout, uint64_t memory, Index& index) {
   RecordReader reader(body, memory / 4);
-  decode_records(reader, index);
+  decode_records(reader, layout, index);
   FINEDELTA_CHECK(reader.status());
   FINEDELTA_CHECK(check_records(index, memory));
   FINEDELTA_CHECK(complete(index));
@@ -22,6 +22,7 @@ Status decode_body(Bytes body, const Layout& layout, uint64_t memory, Index& ind
   for (File& file : index.files) {
     if (file.kind != FileKind::kEmptyDirectory) file.sha256.bytes = reader.array<32>();
   }
+  if (index.lossy) decode_losses(reader, index);
   if (reader.remaining() != 0) reader.reject("bytes are left behind its end");
   FINEDELTA_CHECK(reader.status());
   return check_chunks(index);

@@ -14,10 +14,11 @@ constexpr uint64_t kLongestModelName = 512;
 // Names stand in the headers of shards.
 constexpr uint64_t kLongestName = safetensors::kLargestHeader;
 
-void decode_general(RecordReader& reader, Index& index) {
+void decode_general(RecordReader& reader, const Layout& layout, Index& index) {
   const uint8_t flags = reader.u8();
-  if (flags > 1) reader.reject("it has unknown flags");
-  index.single_file = flags == 1;
+  if (flags > (layout.oldest_reader < 2 ? 1 : 3)) reader.reject("it has unknown flags");
+  index.single_file = (flags & 1) != 0;
+  index.lossy = (flags & 2) != 0;
   index.chunk_log2 = reader.u8();
   if (index.chunk_log2 < kLeastChunkLog2 || index.chunk_log2 > kLargestChunkLog2) {
     reader.reject("its chunk size is out of range");
@@ -172,13 +173,33 @@ void decode_files(RecordReader& reader, Index& index) {
 
 }  // namespace
 
-void decode_records(RecordReader& reader, Index& index) {
-  decode_general(reader, index);
+void decode_records(RecordReader& reader, const Layout& layout, Index& index) {
+  decode_general(reader, layout, index);
   decode_bases(reader, index);
   decode_base_tensors(reader, index);
   decode_base_files(reader, index);
   if (reader.varint() != 0) reader.reject("it has tables, which this version does not know");
   decode_files(reader, index);
+}
+
+void decode_losses(RecordReader& reader, Index& index) {
+  std::vector<Tensor*> lossy;
+  for (File& file : index.files) {
+    if (file.kind == FileKind::kShard) file.original_sha256.bytes = reader.array<32>();
+  }
+  for (File& file : index.files) {
+    for (Tensor& tensor : file.tensors) {
+      const uint8_t mark = reader.u8();
+      if (mark > 1) reader.reject("a tensor is neither exact nor lossy");
+      if (mark == 1) lossy.push_back(&tensor);
+    }
+  }
+  for (Tensor* tensor : lossy) {
+    StoredReport stored;
+    for (uint16_t& number : stored) number = reader.u16();
+    tensor->error = unpack_report(stored);
+    if (!tensor->error) reader.reject("an error has a size that it may not have");
+  }
 }
 
 }  // namespace finedelta::archive

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 
 #include "archive/index.h"
@@ -17,7 +18,7 @@ void encode_shape(ByteWriter& out, const std::vector<uint64_t>& shape) {
 }
 
 void encode_general(ByteWriter& out, const Index& index) {
-  out.u8(index.single_file ? 1 : 0);
+  out.u8(static_cast<uint8_t>((index.single_file ? 1u : 0u) | (index.lossy ? 2u : 0u)));
   out.u8(index.chunk_log2);
 }
 
@@ -107,6 +108,20 @@ void encode_chunks(ByteWriter& out, const Index& index) {
   for (const Chunk& chunk : index.chunks) out.bytes(chunk.result_hash.bytes);
 }
 
+void encode_losses(ByteWriter& out, const Index& index) {
+  for (const File& file : index.files) {
+    if (file.kind == FileKind::kShard) out.bytes(file.original_sha256.bytes);
+  }
+  const auto for_each_tensor = [&index](const auto& use) {
+    for (const File& file : index.files) std::ranges::for_each(file.tensors, use);
+  };
+  for_each_tensor([&out](const Tensor& tensor) { out.u8(tensor.error ? 1 : 0); });
+  for_each_tensor([&out](const Tensor& tensor) {
+    if (!tensor.error) return;
+    for (const uint16_t number : pack_report(*tensor.error)) out.u16(number);
+  });
+}
+
 std::vector<std::byte> encode_body(const Index& index) {
   ByteWriter out;
   encode_general(out, index);
@@ -120,6 +135,7 @@ std::vector<std::byte> encode_body(const Index& index) {
   for (const File& file : index.files) {
     if (file.kind != FileKind::kEmptyDirectory) out.bytes(file.sha256.bytes);
   }
+  if (index.lossy) encode_losses(out, index);
   return out.take();
 }
 

@@ -31,6 +31,14 @@ std::string shard_header(const File& file) {
   return header.finish();
 }
 
+std::vector<std::byte> shard_start(const File& file) {
+  const std::string header = shard_header(file);
+  std::vector<std::byte> start(safetensors::kLengthSize + header.size());
+  store(start.data(), uint64_t{header.size()});
+  std::ranges::copy(as_bytes(header), start.begin() + safetensors::kLengthSize);
+  return start;
+}
+
 bool shard_header_fits(const File& file, uint64_t limit) {
   if (!file.canonical_header) return file.header.size() <= limit;
   safetensors::CanonicalHeader header(file.metadata);

@@ -6,11 +6,13 @@
 #include <bit>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/hash.h"
 #include "coder/coder.h"
+#include "lossy/error_report.h"
 #include "numeric/dtype.h"
 #include "predict/prediction.h"
 
@@ -65,8 +67,9 @@ struct Tensor {
   std::string name;
   DType dtype = DType::kU8;
   std::vector<uint64_t> shape;
-  Prediction<uint32_t> prediction;  // from Index::base_tensors
-  StoredFactors factors;            // they come before the tensor's chunks
+  Prediction<uint32_t> prediction;   // from Index::base_tensors
+  StoredFactors factors;             // they come before the tensor's chunks
+  std::optional<ErrorReport> error;  // of a tensor of a lossy archive that is not exact
 
   // Not written; they follow from the records.
   uint64_t offset = 0;  // in its file
@@ -95,6 +98,7 @@ struct File {
   std::string header;           // kShard, other header
   std::vector<Tensor> tensors;  // kShard
   Sha256 sha256;                // all but kEmptyDirectory
+  Sha256 original_sha256;       // kShard of a lossy archive: of what was packed
 
   // Not written: the chunks of a stored or patch file; the place of an embedded one in the bundle.
   uint64_t first_chunk = 0;
@@ -118,6 +122,7 @@ struct Prefix {
 
 struct Index {
   bool single_file = false;
+  bool lossy = false;
   uint8_t chunk_log2 = kChunkLog2;
   std::vector<Base> bases;
   std::vector<BaseTensor> base_tensors;
@@ -131,6 +136,8 @@ struct Index {
   uint64_t tensor_chunks = 0;  // how many of the chunks are in the payload
   uint64_t bundle_size = 0;    // bytes; its chunks come right after the tensors'
 
+  // The format version that has all of this.
+  [[nodiscard]] uint64_t version() const { return lossy ? 2 : 1; }
   [[nodiscard]] uint64_t units_per_chunk() const { return uint64_t{1} << chunk_log2; }
 };
 
@@ -149,6 +156,9 @@ struct Index {
 
 // The header of a shard as it is in the file.
 [[nodiscard]] std::string shard_header(const File& file);
+
+// The same with its length before it: all that is before the tensors' data.
+[[nodiscard]] std::vector<std::byte> shard_start(const File& file);
 
 // Whether that takes at most `limit` bytes; it takes no more memory to find out.
 [[nodiscard]] bool shard_header_fits(const File& file, uint64_t limit);

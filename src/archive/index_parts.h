@@ -11,7 +11,7 @@
 namespace finedelta::archive {
 
 // Reads everything before the chunks.
-void decode_records(RecordReader& reader, Index& index);
+void decode_records(RecordReader& reader, const Layout& layout, Index& index);
 
 // Whether those records fit together, and what a reader holds in memory into its share of `memory`
 // bytes.
@@ -19,6 +19,9 @@ Status check_records(const Index& index, uint64_t memory);
 
 // Reads the chunks; `index` is complete but for them.
 void decode_chunks(RecordReader& reader, const Layout& layout, Index& index);
+
+// Reads what a lossy archive holds beyond.
+void decode_losses(RecordReader& reader, Index& index);
 
 // Whether coders, sizes and prefixes of the chunks are allowed.
 Status check_chunks(const Index& index);

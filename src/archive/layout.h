@@ -11,14 +11,15 @@
 
 namespace finedelta::archive {
 
-inline constexpr uint64_t kFormatVersion = 1;
+// The newest that is read. Archives are written in the oldest that has all that they hold.
+inline constexpr uint64_t kFormatVersion = 2;
 
 // The length field and the header; the payload begins here.
 inline constexpr uint64_t kHeaderSlot = 512;
 
 struct Layout {
-  uint64_t version = kFormatVersion;        // that the archive was written in
-  uint64_t oldest_reader = kFormatVersion;  // the oldest version that a reader must know
+  uint64_t version = 1;        // that the archive was written in
+  uint64_t oldest_reader = 1;  // the oldest version that a reader must know
   uint64_t payload_size = 0;
   uint64_t side_size = 0;
   uint64_t index_size = 0;

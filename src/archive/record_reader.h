@@ -24,6 +24,7 @@ class RecordReader {
   RecordReader(Bytes body, uint64_t budget) : reader_(body), budget_(budget) {}
 
   uint8_t u8() { return reader_.u8(); }
+  uint16_t u16() { return reader_.u16(); }
   uint64_t u64() { return reader_.u64(); }
   float f32() { return std::bit_cast<float>(reader_.u32()); }
   uint64_t varint() { return reader_.varint(); }

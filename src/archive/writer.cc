@@ -17,14 +17,20 @@ Status Writer::append(Bytes stored) {
   return {};
 }
 
+Status Writer::restart() {
+  next_ = kHeaderSlot;
+  sync_ = {};
+  return file_.file().allocate(0);
+}
+
 Result<uint64_t> Writer::finish(const Index& index, uint64_t memory) {
   layout_.side_size = next_ - layout_.side_offset();
+  layout_.version = layout_.oldest_reader = index.version();
   const std::vector<std::byte> stored = encode_index(index);
   layout_.index_size = stored.size();
   FINEDELTA_CHECK(decode_index(stored, layout_, memory, file_.file().path()));
   FINEDELTA_CHECK(append(stored));
   FINEDELTA_CHECK(file_.file().write(0, as_bytes(encode_layout(layout_))));
-  FINEDELTA_CHECK(file_.publish());
   return layout_.file_size();
 }
 

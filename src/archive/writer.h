@@ -22,9 +22,17 @@ class Writer {
   Status append(Bytes stored);
   void end_payload() { layout_.payload_size = next_ - kHeaderSlot; }
 
-  // Writes index and header, syncs, and makes the archive appear at its path. Returns its size. The
-  // index is read back before: kFailure when a reader with this `memory` could not.
+  // Where the archive will appear.
+  [[nodiscard]] const std::string& directory() const { return file_.directory(); }
+
+  // Forgets all that was written.
+  Status restart();
+
+  // Writes index and header, and returns the archive's size. The index is read back before:
+  // kFailure when a reader with this `memory` could not.
   Result<uint64_t> finish(const Index& index, uint64_t memory);
+  // Syncs, and makes the finished archive appear at its path.
+  Status publish() { return file_.publish(); }
 
  private:
   explicit Writer(AtomicFile file) : file_(std::move(file)) {}

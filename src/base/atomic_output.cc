@@ -150,6 +150,8 @@ Result<AtomicFile> AtomicFile::create(const std::string& target, bool replace) {
   return AtomicFile(std::move(temporary), OutputFile(target, std::move(descriptor)), replace);
 }
 
+const std::string& AtomicFile::directory() const { return temporary_->target().directory; }
+
 Status AtomicFile::publish() {
   FINEDELTA_CHECK(file_.sync());
   const OutputTarget& target = temporary_->target();

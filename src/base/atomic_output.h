@@ -33,6 +33,9 @@ class AtomicFile {
   // Its path() is the target, for messages.
   [[nodiscard]] const OutputFile& file() const { return file_; }
 
+  // That of the target.
+  [[nodiscard]] const std::string& directory() const;
+
   // Waits for the file to be on disk, then gives it its name.
   Status publish();
 

@@ -53,6 +53,22 @@ std::unexpected<Error> fail_changed(std::string_view path) {
               quote(path));
 }
 
+Status read_fully(int descriptor, std::string_view path, uint64_t offset, MutableBytes to) {
+  while (!to.empty()) {
+    const ssize_t got = pread(descriptor, to.data(), std::min(to.size(), kLargestTransfer),
+                              static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(errno, "read", path);
+    if (got == 0) {
+      return fail(ErrorCode::kDamaged, "{} ends at byte {}, before the data that it should hold",
+                  quote(path), offset);
+    }
+    to = to.subspan(static_cast<size_t>(got));
+    offset += static_cast<uint64_t>(got);
+  }
+  return {};
+}
+
 Result<InputFile> InputFile::open(const std::string& path) {
   InputFile file;
   file.path_ = path;
@@ -64,19 +80,7 @@ Result<InputFile> InputFile::open(const std::string& path) {
 }
 
 Status InputFile::read(uint64_t offset, MutableBytes to) const {
-  while (!to.empty()) {
-    const ssize_t got = pread(descriptor_.get(), to.data(), std::min(to.size(), kLargestTransfer),
-                              static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno(errno, "read", path_);
-    if (got == 0) {
-      return fail(ErrorCode::kDamaged, "{} ends at byte {}, before the data that it should hold",
-                  quote(path_), offset);
-    }
-    to = to.subspan(static_cast<size_t>(got));
-    offset += static_cast<uint64_t>(got);
-  }
-  return {};
+  return read_fully(descriptor_.get(), path_, offset, to);
 }
 
 Status InputFile::check_unchanged() const {

@@ -45,6 +45,10 @@ struct FileStamp {
 // kFailure: `path` is not what it was.
 std::unexpected<Error> fail_changed(std::string_view path);
 
+// Fills `to` from `offset` of an open file; one that ends earlier is kDamaged. `path` is for
+// messages.
+Status read_fully(int descriptor, std::string_view path, uint64_t offset, MutableBytes to);
+
 // A regular file open for reading. Const members may be called from several threads at once.
 class InputFile {
  public:

@@ -14,11 +14,13 @@ constexpr uint64_t kDecoderState = uint64_t{1} << 20;  // zstd's and the like
 // What one tensor's factors may take beside their record, of the memory limit.
 constexpr uint64_t kFactorsShare = 2;
 
-// The most that the factors of a tensor can take: every value is a bit of the record at least.
+// About the most that the factors of a tensor take. Of the adaptive code a value takes less than an
+// eighth of a bit only where hardly one is not zero; `read_low_rank` keeps to the memory limit.
+constexpr uint64_t kValuesPerByte = 64;
 uint64_t factors_bytes(const archive::Tensor& tensor) {
   if (tensor.factors.size == 0) return 0;
   const MatrixShape matrix = matrix_shape(tensor.shape);
-  const uint64_t most = 8 * tensor.factors.size;
+  const uint64_t most = kValuesPerByte * tensor.factors.size;
   const uint64_t values = kLargestRank * std::min(matrix.rows + matrix.columns, most);
   // The record, and as its bits are read.
   return 2 * tensor.factors.size + kBytesOfLowRankValue * std::min(values, most);

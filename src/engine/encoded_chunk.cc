@@ -2,11 +2,11 @@
 
 namespace finedelta {
 
-void EncodedChunk::seal(uint8_t coder, Bytes result) {
+void EncodedChunk::seal(uint8_t coder, Bytes value) {
   record.coder = coder;
   record.size = static_cast<uint32_t>(stored.size());
   record.stored_hash = xxh3_64(stored);
-  record.result_hash = xxh3_128(result);
+  record.result_hash = xxh3_128(value);
 }
 
 Status append_chunk(const EncodedChunk& chunk, archive::Index& index, archive::Writer& writer) {

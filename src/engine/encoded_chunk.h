@@ -7,16 +7,20 @@
 #include "archive/format.h"
 #include "archive/writer.h"
 #include "finedelta/result.h"
+#include "lossy/error_report.h"
 
 namespace finedelta {
 
 struct EncodedChunk {
   std::vector<std::byte> stored;
   archive::Chunk record;
+  // In a lossy archive: what the chunk stands for, and how it differs from what was packed.
+  std::vector<std::byte> result;
+  ErrorSums errors;
 
-  // Fills in all of the record but the offset: `stored` is complete, `result` is what it stands
+  // Fills in all of the record but the offset: `stored` is complete, `value` is what it stands
   // for.
-  void seal(uint8_t coder, Bytes result);
+  void seal(uint8_t coder, Bytes value);
 };
 
 // Appends the chunk to the archive and its record to the index.

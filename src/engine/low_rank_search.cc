@@ -23,17 +23,10 @@ constexpr uint64_t kMargin = 2;
 // tried with so many.
 constexpr size_t kLargestAdapter = 32;
 
-// What a fit of rank r takes is (r + 8) times the bytes of the sides, and a block of rows: fit.h. A
-// large embedding gets a lower rank, whatever memory there is, so that archives do not depend on
-// it.
-size_t affordable_rank(const MatrixShape& matrix, size_t rank) {
-  constexpr uint64_t kOversampling = 8;
-  constexpr uint64_t kRowBlock = uint64_t{12} << 20;
-  const uint64_t sides = 4 * (matrix.columns + 2 * std::max(matrix.rows, matrix.columns));
-  const uint64_t most = (kLowRankSearchBytes - kRowBlock) / sides;
-  if (matrix.columns > kRowBlock / 10 || most <= kOversampling) return 0;
-  return std::min<uint64_t>(
-      {rank, most - kOversampling, std::min(matrix.rows, matrix.columns) / 2});
+// Factors of more than half of the rank would be larger than the matrix.
+size_t affordable_rank_of_half(const MatrixShape& matrix, size_t rank) {
+  const size_t half = std::min(matrix.rows, matrix.columns) / 2;
+  return affordable_rank(matrix, std::min(rank, half));
 }
 
 class Search {
@@ -47,7 +40,7 @@ class Search {
     matrix_ = matrix_shape(question_.shape);
     matrix_.rows = std::min(matrix_.rows, base.rows);
     if (std::min(matrix_.rows, matrix_.columns) < kLeastSide) return std::nullopt;
-    const MatrixPair pair = make_pair();
+    const MatrixPair pair = matrix_pair(question_, matrix_.rows, reader_);
     FINEDELTA_ASSIGN(const size_t rank, rank_to_try(pair));
     if (rank == 0) return std::nullopt;
     FINEDELTA_ASSIGN(const LowRankChoice choice, find_factors(pair, rank));
@@ -58,27 +51,11 @@ class Search {
  private:
   // That of the level, or more where an adapter seems to have been merged.
   Result<size_t> rank_to_try(const MatrixPair& pair) {
-    const size_t of_level = affordable_rank(matrix_, largest_rank(level_));
-    const size_t of_adapter = affordable_rank(matrix_, kLargestAdapter);
+    const size_t of_level = affordable_rank_of_half(matrix_, largest_rank(level_));
+    const size_t of_adapter = affordable_rank_of_half(matrix_, kLargestAdapter);
     if (of_level >= of_adapter) return of_level;
     FINEDELTA_ASSIGN(const bool merged, looks_merged(pair));
     return merged ? of_adapter : of_level;
-  }
-
-  MatrixPair make_pair() {
-    const uint64_t row_bytes = matrix_.columns * dtype_unit(question_.tensor.dtype);
-    return {.dtype = question_.tensor.dtype,
-            .rows = matrix_.rows,
-            .columns = matrix_.columns,
-            .read_fine =
-                [this, row_bytes](uint64_t row, MutableBytes to) {
-                  return question_.tensor.read(row * row_bytes, to);
-                },
-            .read_base =
-                [this](uint64_t row, MutableBytes to) {
-                  return reader_.predict({.predictor = Predictor::kBase}, {&question_.base, 1},
-                                         question_.tensor.dtype, row * matrix_.columns, to);
-                }};
   }
 
   // Estimates with and without, by the coders that will be used.
@@ -114,6 +91,31 @@ LowRankQuestion ask_low_rank(const Shard& shard, const safetensors::Tensor& tens
           .base = tensor_source(base_shard, base),
           .base_shape = base.shape,
           .formula = formula};
+}
+
+MatrixPair matrix_pair(const LowRankQuestion& question, uint64_t rows, PredictionReader& reader) {
+  const DType dtype = question.tensor.dtype;
+  const uint64_t columns = matrix_shape(question.shape).columns;
+  return {.dtype = dtype,
+          .rows = rows,
+          .columns = columns,
+          .read_fine = [&question, row_bytes = columns * dtype_unit(dtype)](
+                           uint64_t row,
+                           MutableBytes to) { return question.tensor.read(row * row_bytes, to); },
+          .read_base =
+              [&question, &reader, columns](uint64_t row, MutableBytes to) {
+                return reader.predict({.predictor = Predictor::kBase}, {&question.base, 1},
+                                      question.tensor.dtype, row * columns, to);
+              }};
+}
+
+size_t affordable_rank(const MatrixShape& matrix, size_t rank) {
+  constexpr uint64_t kOversampling = 8;
+  constexpr uint64_t kRowBlock = uint64_t{12} << 20;
+  const uint64_t sides = 4 * (matrix.columns + 2 * std::max(matrix.rows, matrix.columns));
+  const uint64_t most = (kLowRankSearchBytes - kRowBlock) / sides;
+  if (matrix.columns > kRowBlock / 10 || most <= kOversampling) return 0;
+  return std::min<uint64_t>({rank, most - kOversampling, matrix.rows, matrix.columns});
 }
 
 bool may_be_low_rank(const Formula& formula, DType base_dtype, const safetensors::Tensor& tensor) {

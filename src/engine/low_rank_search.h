@@ -34,9 +34,18 @@ struct LowRankAnswer {
                                            const Shard& base_shard, const safetensors::Tensor& base,
                                            const Formula& formula);
 
+// The first `rows` rows of both as matrices. What it holds must outlive it; not thread-safe.
+[[nodiscard]] MatrixPair matrix_pair(const LowRankQuestion& question, uint64_t rows,
+                                     PredictionReader& reader);
+
 // Whether a tensor of this prediction may have a low-rank one instead.
 [[nodiscard]] bool may_be_low_rank(const Formula& formula, DType base_dtype,
                                    const safetensors::Tensor& tensor);
+
+// What a fit of rank r takes is (r + 8) times the bytes of the sides, and a block of rows: fit.h. A
+// large embedding gets a lower rank than asked for, whatever memory there is, so that archives do
+// not depend on it.
+[[nodiscard]] size_t affordable_rank(const MatrixShape& matrix, size_t rank);
 
 // The largest rank that a level (1 to 9) tries for every matrix; 0 where it looks for merged
 // adapters only.

@@ -7,6 +7,8 @@
 #include "base/guard.h"
 #include "engine/file_hashes.h"
 #include "engine/input_stamps.h"
+#include "engine/lossy_fits.h"
+#include "engine/lossy_target.h"
 #include "engine/output_apart.h"
 #include "engine/pack_plan.h"
 #include "engine/pack_side_files.h"
@@ -32,13 +34,15 @@ uint64_t total_bytes(const Checkpoint& checkpoint) {
 PackReport make_report(const Inputs& inputs, const archive::Index& index, uint64_t archive_bytes) {
   PackReport report{.input_bytes = total_bytes(inputs.fine_tune),
                     .archive_bytes = archive_bytes,
-                    .bases = index.bases.size()};
+                    .bases = index.bases.size(),
+                    .lossy = index.lossy};
   for (const archive::File& file : index.files) {
     if (file.kind != archive::FileKind::kEmptyDirectory) ++report.files;
     for (const archive::Tensor& tensor : file.tensors) {
       ++report.tensors;
       report.weight_bytes += tensor.bytes;
       if (tensor.prediction) ++report.matched_tensors;
+      if (tensor.error) ++report.lossy_tensors;
     }
   }
   return report;
@@ -55,6 +59,73 @@ void note_useless_bases(const Inputs& inputs, const PackPlan& plan, const NoteCa
   }
 }
 
+// One run of pack, once its inputs are open.
+class Packing {
+ public:
+  Packing(const Inputs& inputs, const PackOptions& options, archive::Writer writer)
+      : inputs_(inputs),
+        options_(options),
+        writer_(std::move(writer)),
+        hashes_(inputs.fine_tune, options.cancel) {}
+
+  Result<PackReport> run(const InputStamps& stamps) {
+    FINEDELTA_ASSIGN(const std::vector<Match> matches, match_inputs(inputs_, options_));
+    FINEDELTA_ASSIGN(PackPlan plan, make_pack_plan(inputs_, matches, options_));
+    note_useless_bases(inputs_, plan, options_.note);
+    FINEDELTA_ASSIGN(const uint64_t bytes,
+                     options_.lossy ? write_lossy(plan, matches) : write(plan, nullptr));
+    FINEDELTA_CHECK(stamps.check(inputs_, plan));
+    FINEDELTA_CHECK(writer_.publish());
+    return make_report(inputs_, plan.index, bytes);
+  }
+
+ private:
+  // All of the archive, but it has not appeared yet. Returns its size.
+  Result<uint64_t> write(PackPlan& plan, const LossyChoice* lossy) {
+    ProgressMeter progress(options_.progress, total_bytes(inputs_.fine_tune));
+    FINEDELTA_CHECK(pack_tensors(inputs_, plan, writer_, options_, progress, lossy));
+    writer_.end_payload();
+    FINEDELTA_CHECK(pack_side_files(inputs_, plan, writer_, options_, progress));
+    if (sha256_.empty()) {
+      FINEDELTA_ASSIGN(sha256_, hashes_.finish());
+    }
+    set_sha256(plan.index);
+    return writer_.finish(plan.index, options_.memory);
+  }
+
+  // Those of lossy shards are there already, of what comes out.
+  void set_sha256(archive::Index& index) const {
+    for (size_t i = 0; i < sha256_.size(); ++i) {
+      archive::File& file = index.files[i];
+      const bool changed = index.lossy && file.kind == archive::FileKind::kShard;
+      (changed ? file.original_sha256 : file.sha256) = sha256_[i];
+    }
+  }
+
+  Result<uint64_t> write_lossy(PackPlan& plan, const std::vector<Match>& matches) {
+    FINEDELTA_ASSIGN(const LossyFits fits,
+                     LossyFits::make(inputs_, plan, writer_.directory(), options_));
+    LossySize size(inputs_, plan, matches, fits, options_);
+    for (;;) {
+      FINEDELTA_ASSIGN(const double distortion, size.distortion());
+      PackPlan tried = plan;
+      FINEDELTA_CHECK(writer_.restart());
+      const LossyChoice choice{.fits = fits, .distortion = distortion};
+      FINEDELTA_ASSIGN(const uint64_t bytes, write(tried, &choice));
+      FINEDELTA_ASSIGN(const bool accepted, size.accept(tried.index, bytes));
+      if (!accepted) continue;
+      plan = std::move(tried);
+      return bytes;
+    }
+  }
+
+  const Inputs& inputs_;
+  const PackOptions& options_;
+  archive::Writer writer_;
+  FileHashes hashes_;  // runs beside the rest
+  std::vector<Sha256> sha256_;
+};
+
 }  // namespace
 
 Result<PackReport> pack(const std::vector<std::string>& bases, const std::string& fine_tune,
@@ -62,26 +133,12 @@ Result<PackReport> pack(const std::vector<std::string>& bases, const std::string
   return guarded([&]() -> Result<PackReport> {
     FINEDELTA_CHECK(check_options(options));
     FINEDELTA_CHECK(check_level(options.level));
+    if (options.lossy) FINEDELTA_CHECK(check_lossy_target(*options.lossy));
     FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
     FINEDELTA_CHECK(check_apart(inputs, archive));
     FINEDELTA_ASSIGN(const InputStamps stamps, InputStamps::take(inputs));
     FINEDELTA_ASSIGN(archive::Writer writer, archive::Writer::create(archive, options.force));
-    FileHashes hashes(inputs.fine_tune, options.cancel);
-
-    FINEDELTA_ASSIGN(const std::vector<Match> matches, match_inputs(inputs, options));
-    FINEDELTA_ASSIGN(PackPlan plan, make_pack_plan(inputs, matches, options));
-    note_useless_bases(inputs, plan, options.note);
-
-    ProgressMeter progress(options.progress, total_bytes(inputs.fine_tune));
-    FINEDELTA_CHECK(pack_tensors(inputs, plan, writer, options, progress));
-    writer.end_payload();
-    FINEDELTA_CHECK(pack_side_files(inputs, plan, writer, options, progress));
-
-    FINEDELTA_ASSIGN(const std::vector<Sha256> sha256, hashes.finish());
-    for (size_t i = 0; i < sha256.size(); ++i) plan.index.files[i].sha256 = sha256[i];
-    FINEDELTA_CHECK(stamps.check(inputs, plan));
-    FINEDELTA_ASSIGN(const uint64_t archive_bytes, writer.finish(plan.index, options.memory));
-    return make_report(inputs, plan.index, archive_bytes);
+    return Packing(inputs, options, std::move(writer)).run(stamps);
   });
 }
 

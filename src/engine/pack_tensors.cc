@@ -7,9 +7,11 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "coder/coder.h"
+#include "coder/identical/identical.h"
 #include "engine/base_hashes.h"
 #include "engine/encoded_chunk.h"
 #include "engine/low_rank_search.h"
+#include "engine/result_hashes.h"
 
 namespace finedelta {
 
@@ -32,10 +34,13 @@ constexpr uint64_t kMostFactors = 64;
 // bytes are read from disk once and from the page cache the second time.
 struct Run {
   uint64_t first_job = 0;
-  archive::Tensor* tensor = nullptr;  // null: a base tensor
-  const Shard* shard = nullptr;       // of the tensor or base tensor
+  archive::Tensor* tensor = nullptr;    // null: a base tensor
+  const archive::File* file = nullptr;  // of `tensor`
+  const Shard* shard = nullptr;         // of the tensor or base tensor
   const safetensors::Tensor* source = nullptr;
-  uint32_t base_tensor = 0;               // where `tensor` is null
+  uint32_t base_tensor = 0;  // where `tensor` is null
+  size_t number = 0;         // of `tensor` among all
+  bool lossy = false;
   std::optional<LowRankAnswer> low_rank;  // while its group is coded
 };
 
@@ -43,14 +48,22 @@ struct Worker {
   CoderScratch scratch;
   std::vector<std::byte> value;  // or the block to fingerprint
   std::vector<std::byte> prediction;
+  std::vector<std::byte> base;  // as the tensor's type, for lossy tensors
   PredictionReader predictions;
 };
 
 class TensorPacker {
  public:
   TensorPacker(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
-               const PackOptions& options, ProgressMeter& progress)
-      : inputs_(inputs), plan_(plan), writer_(writer), options_(options), progress_(progress) {}
+               const PackOptions& options, ProgressMeter& progress, const LossyChoice* lossy)
+      : inputs_(inputs),
+        plan_(plan),
+        writer_(writer),
+        options_(options),
+        progress_(progress),
+        lossy_(lossy) {
+    if (lossy_) result_hashes_.emplace(plan.index);
+  }
 
   Status run() {
     list_runs();
@@ -66,6 +79,7 @@ class TensorPacker {
       FINEDELTA_CHECK(code(begin, end));
       for (; begin < end; ++begin) runs_[begin].low_rank.reset();
     }
+    if (lossy_) finish_results();
     return finish_bases();
   }
 
@@ -108,10 +122,24 @@ class TensorPacker {
   Status find_factors(Run& run, Sampler& sampler) const {
     const TensorRef& ref = plan_.base_refs[run.tensor->prediction.bases()[0]];
     const safetensors::Tensor& base = inputs_.tensor(ref);
+    if (lossy_) return choose_lossy(run);
     const auto question = ask_low_rank(*run.shard, *run.source, inputs_.shard(ref), base,
                                        run.tensor->prediction.formula);
     FINEDELTA_ASSIGN(run.low_rank, find_low_rank(question, options_.level, sampler));
     if (run.low_rank) run.tensor->prediction.formula = {.predictor = Predictor::kLowRank};
+    return {};
+  }
+
+  Status choose_lossy(Run& run) const {
+    if (!lossy_->fits.is_lossy(run.number)) return {};
+    FINEDELTA_ASSIGN(run.low_rank, lossy_->fits.factors(run.number, lossy_->distortion));
+    if (run.low_rank && run.low_rank->record.size() >= run.tensor->bytes) {
+      run.low_rank.reset();  // better exact than so
+      return {};
+    }
+    run.lossy = true;
+    run.tensor->prediction.formula = {.predictor =
+                                          run.low_rank ? Predictor::kLowRank : Predictor::kBase};
     return {};
   }
 
@@ -139,8 +167,10 @@ class TensorPacker {
         }
         runs_.push_back({.first_job = jobs_,
                          .tensor = &tensor,
+                         .file = &file,
                          .shard = shard,
-                         .source = &shard->header.tensors[t]});
+                         .source = &shard->header.tensors[t],
+                         .number = tensors_++});
         jobs_ += tensor.chunks;
       }
       ++shard;
@@ -167,8 +197,8 @@ class TensorPacker {
     uint64_t unit = 1;
     for (const Run& run : runs_) unit = std::max<uint64_t>(unit, dtype_unit(run.source->dtype));
     const uint64_t units = plan_.index.units_per_chunk();
-    return (5 + most_bases_ + kWaiting) * unit * units + wavelet::scratch_bytes(units, unit) +
-           kEncoderState;
+    const uint64_t buffers = 5 + most_bases_ + kWaiting + (lossy_ ? 1 + kWaiting : 0);
+    return buffers * unit * units + wavelet::scratch_bytes(units, unit) + kEncoderState;
   }
 
   const Run& run_of(uint64_t job) const {
@@ -202,9 +232,28 @@ class TensorPacker {
     const ChunkInput input{
         .dtype = tensor.dtype, .value = worker.value, .prediction = worker.prediction};
     EncodedChunk chunk;
-    chunk.seal(encode_chunk(input, worker.scratch, chunk.stored).id, worker.value);
+    if (run.lossy) {
+      FINEDELTA_CHECK(compare(run, first, worker, chunk));
+    } else {
+      chunk.seal(encode_chunk(input, worker.scratch, chunk.stored).id, worker.value);
+      if (lossy_) chunk.result = worker.value;
+    }
     progress_.add(worker.value.size());
     return chunk;
+  }
+
+  // A lossy tensor is what is predicted for it.
+  Status compare(const Run& run, uint64_t first, Worker& worker, EncodedChunk& chunk) const {
+    const archive::Tensor& tensor = *run.tensor;
+    const TensorRef& ref = plan_.base_refs[tensor.prediction.bases()[0]];
+    const TensorSource base = tensor_source(inputs_.shard(ref), inputs_.tensor(ref));
+    worker.base.resize(worker.value.size());
+    FINEDELTA_CHECK(worker.predictions.predict({.predictor = Predictor::kBase}, {&base, 1},
+                                               tensor.dtype, first, worker.base));
+    chunk.errors.add(tensor.dtype, worker.value, worker.prediction, worker.base);
+    chunk.seal(kIdenticalCoder.id, worker.prediction);
+    chunk.result = worker.prediction;
+    return {};
   }
 
   Status predict(const Run& run, uint64_t first, Worker& worker) const {
@@ -227,6 +276,7 @@ class TensorPacker {
     const Run& run = run_of(job);
     if (run.tensor) {
       if (run.low_rank && job == run.first_job) FINEDELTA_CHECK(append_factors(run));
+      if (lossy_) add_result(run, job - run.first_job, chunk);
       return append_chunk(chunk, plan_.index, writer_);
     }
     add_block(run, job - run.first_job, chunk.record.result_hash);
@@ -238,6 +288,24 @@ class TensorPacker {
     run.tensor->factors.size = record.size();
     run.tensor->factors.hash = xxh3_64(record);
     return writer_.append(record);
+  }
+
+  void add_result(const Run& run, uint64_t number, const EncodedChunk& chunk) {
+    result_hashes_->add(*run.file, chunk.result);
+    if (!run.lossy) return;
+    if (number == 0) errors_ = {};
+    errors_.add(chunk.errors);
+    const ErrorReport report = errors_.report();
+    if (number + 1 == run.tensor->chunks && report.largest_error > 0) run.tensor->error = report;
+  }
+
+  void finish_results() {
+    for (archive::File& file : plan_.index.files) {
+      if (file.kind != archive::FileKind::kShard) continue;
+      file.sha256 = result_hashes_->digest(file);
+      const auto inexact = [](const archive::Tensor& tensor) { return tensor.error.has_value(); };
+      if (std::ranges::any_of(file.tensors, inexact)) plan_.index.lossy = true;
+    }
   }
 
   void add_block(const Run& run, uint64_t number, const Hash128& hash) {
@@ -264,18 +332,22 @@ class TensorPacker {
   archive::Writer& writer_;
   const PackOptions& options_;
   ProgressMeter& progress_;
+  const LossyChoice* lossy_;  // null: exact
   std::vector<Run> runs_;
   uint64_t jobs_ = 0;
+  size_t tensors_ = 0;
   size_t most_bases_ = 1;  // that one tensor is predicted from
   std::vector<Worker> workers_;
+  ErrorSums errors_;  // of the lossy tensor whose chunks come in
+  std::optional<ResultHashes> result_hashes_;
   std::optional<archive::Fingerprint> fingerprint_;  // of the base tensor whose blocks come in
 };
 
 }  // namespace
 
 Status pack_tensors(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
-                    const PackOptions& options, ProgressMeter& progress) {
-  return TensorPacker(inputs, plan, writer, options, progress).run();
+                    const PackOptions& options, ProgressMeter& progress, const LossyChoice* lossy) {
+  return TensorPacker(inputs, plan, writer, options, progress, lossy).run();
 }
 
 }  // namespace finedelta

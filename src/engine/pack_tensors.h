@@ -3,6 +3,7 @@
 #define FINEDELTA_ENGINE_PACK_TENSORS_H_
 
 #include "archive/writer.h"
+#include "engine/lossy_fits.h"
 #include "engine/pack_plan.h"
 #include "engine/resources.h"
 #include "finedelta/pack.h"
@@ -10,11 +11,19 @@
 
 namespace finedelta {
 
+// What a lossy archive keeps of its lossy tensors.
+struct LossyChoice {
+  const LossyFits& fits;
+  double distortion = 0;  // lossy/lossy_factors.h
+};
+
 // Appends the chunks of all tensors to `writer` and to plan.index.chunks, and fills in
 // fingerprints, samples and identities of the bases. The bytes written do not depend on the number
-// of threads.
+// of threads. With `lossy`, tensors become inexact: their errors are
+// filled in, and the SHA-256 of the shards that come out.
 Status pack_tensors(const Inputs& inputs, PackPlan& plan, archive::Writer& writer,
-                    const PackOptions& options, ProgressMeter& progress);
+                    const PackOptions& options, ProgressMeter& progress,
+                    const LossyChoice* lossy = nullptr);
 
 }  // namespace finedelta
 

@@ -2,47 +2,17 @@
 
 #include <map>
 
-#include "archive/layout.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/threads.h"
 #include "engine/low_rank_search.h"
 #include "engine/pack_plan.h"
 #include "engine/resources.h"
+#include "engine/size_estimate.h"
 
 namespace finedelta {
 
 namespace {
-
-// What the index takes, in bytes: measured on archives of real models.
-constexpr uint64_t kIndexPerChunk = 28;
-constexpr uint64_t kIndexPerTensor = 8;
-constexpr uint64_t kIndexPerBaseTensor = 28;
-constexpr uint64_t kIndexPerFile = 40;
-
-// How far side files compress, in percent: text, mostly.
-constexpr uint64_t kStoredPercent = 30;
-constexpr uint64_t kPatchPercent = 5;
-
-uint64_t side_estimate(const archive::File& file) {
-  switch (file.kind) {
-    case archive::FileKind::kStored:
-    case archive::FileKind::kEmbedded:
-      return file.size * kStoredPercent / 100;
-    case archive::FileKind::kPatch:
-      return file.size * kPatchPercent / 100;
-    default:
-      return 0;
-  }
-}
-
-uint64_t index_estimate(const archive::Index& index) {
-  uint64_t tensors = 0;
-  for (const archive::File& file : index.files) tensors += file.tensors.size();
-  return archive::kHeaderSlot + kIndexPerChunk * archive::chunk_count(index) +
-         kIndexPerTensor * tensors + kIndexPerBaseTensor * index.base_tensors.size() +
-         kIndexPerFile * index.files.size();
-}
 
 std::map<TensorRef, unsigned> count_uses(const std::vector<Match>& matches) {
   std::map<TensorRef, unsigned> uses;
@@ -143,10 +113,8 @@ Result<Plan> plan(const std::vector<std::string>& bases, const std::string& fine
       out.weight_bytes += tensor.bytes;
       out.estimated_bytes += tensor.estimated_bytes;
     }
-    for (const archive::File& file : pack_plan.index.files) {
-      out.input_bytes += file.size;
-      out.estimated_bytes += side_estimate(file);
-    }
+    out.estimated_bytes += side_estimate(pack_plan.index);
+    for (const archive::File& file : pack_plan.index.files) out.input_bytes += file.size;
     for (const Checkpoint& base : inputs.bases) out.bases.push_back(base.location);
     return out;
   });

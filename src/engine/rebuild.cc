@@ -57,12 +57,7 @@ Status Rebuilder::pass(uint64_t offset, Bytes bytes, const Sink& sink) {
 }
 
 Status Rebuilder::shard(const archive::File& file, const Sink& sink) {
-  const std::string header = archive::shard_header(file);
-  std::vector<std::byte> head(safetensors::kLengthSize);
-  store(head.data(), uint64_t{header.size()});
-  const Bytes text = as_bytes(header);
-  head.insert(head.end(), text.begin(), text.end());
-  FINEDELTA_CHECK(pass(0, head, sink));
+  FINEDELTA_CHECK(pass(0, archive::shard_start(file), sink));
   if (file.tensors.empty()) return {};
   const uint64_t first = file.tensors.front().first_chunk;
   const uint64_t end = file.tensors.back().first_chunk + file.tensors.back().chunks;

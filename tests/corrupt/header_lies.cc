@@ -125,7 +125,7 @@ std::vector<Lie> header_lies() {
       respelled("header_newer", R"("version":"1","oldest_reader":"1")",
                 R"("version":"12","oldest_reader":"7")",
                 "usage: ARCHIVE needs a finedelta that reads archive format 7, and this one reads "
-                "up to 1: install a newer finedelta"),
+                "up to 2: install a newer finedelta"),
       overwritten("header_wrong_hash", 8 + 90, 'x'),
       overwritten("header_length", 0, '\xf0'),
       overwritten("header_not_padded", archive::kHeaderSlot - 1, '\0'),

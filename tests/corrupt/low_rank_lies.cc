@@ -76,6 +76,14 @@ Lie refused_bytes(std::string name, std::string record, std::string_view why) {
              std::string(": 'b' in the SIZE bytes at OFFSET: low-rank factors: ").append(why));
 }
 
+// A record that begins as one of format 2 does, in an archive of format 1.
+Lie newer(std::string name, const Record& record) {
+  Parts parts = sample_parts();
+  parts.set_factors(bytes_of(record));
+  return lie(std::move(name), parts, Seen::kChecking,
+             ": the SIZE bytes at OFFSET are factors of a newer format");
+}
+
 Lie refused(std::string name, const Record& record, std::string_view why) {
   return refused_bytes(std::move(name), bytes_of(record), why);
 }
@@ -162,7 +170,7 @@ std::vector<Lie> head_lies() {
     return record;
   };
   return {
-      refused("no_rows", {.rows = 0, .values = kNoRight}, "no rows or columns"),
+      newer("no_rows", {.rows = 0, .values = kNoRight}),
       refused("no_columns", {.columns = 0, .values = kLeft}, "no rows or columns"),
       refused("other_columns", {.columns = 9, .values = kLeft + nine}, kShape),
       refused("transposed", {.rows = 8, .columns = 2, .values = kNoRight + kLeft}, kShape),

@@ -286,7 +286,7 @@ def test_program_names_the_version_that_it_lacks(
     header = replace(open_archive(archive).header, version=9, oldest_reader=7)
     done = finedelta_unpack(small, header.encode() + archive[HEADER_SIZE:], tmp_path)
     assert done.returncode == USAGE
-    assert "reads archive format 7, and this one reads up to 1" in done.stderr
+    assert "reads archive format 7, and this one reads up to 2" in done.stderr
 
 
 def test_program_refuses_version_0(small: Pair, archive: bytes, tmp_path: Path) -> None:

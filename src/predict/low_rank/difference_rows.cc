@@ -28,7 +28,9 @@ Result<std::span<const float>> DifferenceRows::read(uint64_t row) {
   FINEDELTA_CHECK(read_floats(pair_.read_fine, row, difference));
   for (size_t i = 0; i < count; ++i) {
     const float gained = difference[i] - base_[i];
-    difference[i] = std::abs(gained) <= kLargestDifference ? gained : 0.0f;
+    const bool usable = std::abs(gained) <= kLargestDifference;
+    difference[i] = usable ? gained : 0.0f;
+    complete_ &= usable;
   }
   return difference;
 }

@@ -24,6 +24,9 @@ class DifferenceRows {
   // or differ by more than 1e15, are 0: their squares and products would not be finite either.
   Result<std::span<const float>> read(uint64_t row);
 
+  // Whether no element was 0 for that reason so far.
+  [[nodiscard]] bool complete() const { return complete_; }
+
   // The base's elements of the block that was read last.
   [[nodiscard]] std::span<const float> base() const { return base_; }
 
@@ -32,6 +35,7 @@ class DifferenceRows {
 
   const MatrixPair& pair_;
   uint64_t block_rows_;
+  bool complete_ = true;
   std::vector<std::byte> bytes_;
   std::vector<float> base_;
   std::vector<float> difference_;

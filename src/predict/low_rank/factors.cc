@@ -6,11 +6,15 @@
 
 #include "base/error.h"
 #include "kernels/low_rank.h"
+#include "predict/low_rank/adaptive.h"
 #include "predict/low_rank/rice.h"
 
 namespace finedelta {
 
 namespace {
+
+// In place of the rows, of which there is one at least: what follows is a record of this code.
+constexpr uint8_t kAdaptiveMark = 0;
 
 std::unexpected<Error> refuse(std::string_view why) {
   return fail(ErrorCode::kDamaged, "low-rank factors: {}", why);
@@ -44,9 +48,31 @@ Status check_numbers(uint64_t rows, uint64_t columns, uint64_t rank, float scale
   return {};
 }
 
-void encode_columns(std::span<const int16_t> values, size_t rank, ByteWriter& out) {
+void encode_rice_columns(std::span<const int16_t> values, size_t rank, ByteWriter& out) {
   const size_t length = values.size() / rank;
   for (size_t k = 0; k < rank; ++k) encode_rice(values.subspan(k * length, length), out);
+}
+
+void encode_rice_factors(const Factors& factors, ByteWriter& out) {
+  out.bytes(std::as_bytes(std::span(factors.shifts)));
+  encode_rice_columns(factors.left, factors.rank(), out);
+  encode_rice_columns(factors.right, factors.rank(), out);
+}
+
+std::string_view decode_rice_factors(ByteReader& in, Factors& factors) {
+  for (uint8_t& shift : factors.shifts) shift = in.u8();
+  if (!in.ok()) return "it ends too early";
+  std::vector<std::byte> buffer;
+  BitReader bits(in.bytes(in.remaining()), buffer);
+  for (auto* values : {&factors.left, &factors.right}) {
+    const size_t length = values->size() / factors.rank();
+    for (size_t k = 0; k < factors.rank(); ++k) {
+      const std::string_view why =
+          decode_rice(bits, std::span(*values).subspan(k * length, length));
+      if (!why.empty()) return why;
+    }
+  }
+  return bits.at() == bits.end() ? "" : "bytes behind the end";
 }
 
 }  // namespace
@@ -68,27 +94,36 @@ Status check_factors(const Factors& factors) {
   return check_sums(factors);
 }
 
-std::vector<std::byte> encode_factors(const Factors& factors) {
+std::vector<std::byte> encode_factors(const Factors& factors, FactorCode code) {
   ByteWriter out;
+  if (code == FactorCode::kAdaptive) out.u8(kAdaptiveMark);
   out.varint(factors.rows);
   out.varint(factors.columns);
   out.varint(factors.rank());
   out.u32(std::bit_cast<uint32_t>(factors.scale));
-  out.bytes(std::as_bytes(std::span(factors.shifts)));
-  encode_columns(factors.left, factors.rank(), out);
-  encode_columns(factors.right, factors.rank(), out);
+  if (code == FactorCode::kAdaptive) {
+    out.bytes(encode_adaptive(factors));
+  } else {
+    encode_rice_factors(factors, out);
+  }
   return out.take();
 }
 
+FactorCode factor_code(Bytes record) {
+  return !record.empty() && record[0] == std::byte{kAdaptiveMark} ? FactorCode::kAdaptive
+                                                                  : FactorCode::kRice;
+}
+
 Result<Factors> decode_factors(Bytes record, uint64_t most) {
-  ByteReader in(record);
+  const bool adaptive = factor_code(record) == FactorCode::kAdaptive;
+  ByteReader in(record.subspan(adaptive ? 1 : 0));
   Factors factors = {.rows = in.varint(), .columns = in.varint()};
   const uint64_t rank = in.varint();
-  const auto scale = std::bit_cast<float>(in.u32());
+  factors.scale = std::bit_cast<float>(in.u32());
   if (!in.ok()) return refuse(in.why());
-  FINEDELTA_CHECK(check_numbers(factors.rows, factors.columns, rank, scale));
-  // Every value takes a bit at least, so that a short record can't ask for much memory.
-  const uint64_t longest = in.remaining() * 8 / rank;
+  FINEDELTA_CHECK(check_numbers(factors.rows, factors.columns, rank, factors.scale));
+  // So that a short record can't ask for much memory: a Rice code has a bit at least.
+  const uint64_t longest = in.remaining() * (adaptive ? kMostAdaptiveValues : 8) / rank;
   if (factors.rows > longest || factors.columns > longest - factors.rows) {
     return refuse("cut short");
   }
@@ -96,22 +131,12 @@ Result<Factors> decode_factors(Bytes record, uint64_t most) {
     return fail(ErrorCode::kFailure,
                 "low-rank factors: too many for the memory limit; raise it with --memory");
   }
-  factors.scale = scale;
-  for (uint64_t k = 0; k < rank; ++k) factors.shifts.push_back(in.u8());
+  factors.shifts.resize(rank);
   factors.left.resize(rank * factors.rows);
   factors.right.resize(rank * factors.columns);
-  if (!in.ok()) return refuse(in.why());
-  std::vector<std::byte> buffer;
-  BitReader bits(in.bytes(in.remaining()), buffer);
-  for (auto* values : {&factors.left, &factors.right}) {
-    const size_t length = values->size() / rank;
-    for (size_t k = 0; k < rank; ++k) {
-      const std::string_view why =
-          decode_rice(bits, std::span(*values).subspan(k * length, length));
-      if (!why.empty()) return refuse(why);
-    }
-  }
-  if (bits.at() != bits.end()) return refuse("bytes behind the end");
+  const std::string_view why = adaptive ? decode_adaptive(in.bytes(in.remaining()), factors)
+                                        : decode_rice_factors(in, factors);
+  if (!why.empty()) return refuse(why);
   FINEDELTA_CHECK(check_factors(factors));
   return factors;
 }

@@ -33,12 +33,20 @@ struct Factors {
 // shifted factors, and 1 to kLargestRank, 0 to kLargestShift. kDamaged, with the reason, if not.
 Status check_factors(const Factors& factors);
 
-// Needs factors that check_factors accepts.
-[[nodiscard]] std::vector<std::byte> encode_factors(const Factors& factors);
+// How the values are written. Rice codes are read twenty times as fast; adaptive ones can take less
+// than a bit, and are known to readers of format 2 only.
+enum class FactorCode : uint8_t { kRice, kAdaptive };
+
+// Needs factors that check_factors accepts; for the adaptive code, shifts that do not fall.
+[[nodiscard]] std::vector<std::byte> encode_factors(const Factors& factors,
+                                                    FactorCode code = FactorCode::kRice);
+
+// Which one a record uses.
+[[nodiscard]] FactorCode factor_code(Bytes record);
 
 // kDamaged for anything that encode_factors could not have written but for its choice of Rice
-// parameters; kFailure for more than `most` values, before it allocates them. Every value takes a
-// bit of `record` at least.
+// parameters; kFailure for more than `most` values, before it allocates them. A record holds at
+// most kMostAdaptiveValues values for each of its bytes.
 Result<Factors> decode_factors(Bytes record, uint64_t most = ~uint64_t{0});
 
 }  // namespace finedelta

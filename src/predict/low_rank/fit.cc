@@ -93,6 +93,7 @@ Result<SingularDirections> fit_low_rank(const MatrixPair& pair, const FitOptions
     FINEDELTA_ASSIGN(found.energy, iterate(rows, w));
   }
   Matrix y(pair.rows, sketch);
+  found.complete = rows.complete();
   FINEDELTA_CHECK(for_each_block(rows, [&](Eigen::Index first, const auto& block) {
     y.middleRows(first, block.rows()).noalias() = block * w;
   }));

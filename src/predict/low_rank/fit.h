@@ -16,6 +16,7 @@ struct SingularDirections {
   std::vector<float> left;    // rank x rows: orthonormal vectors, one after another
   std::vector<float> right;   // rank x columns
   double energy = 0;          // the sum of the squares of fine - base
+  bool complete = true;       // whether no element had to count as unchanged
 
   [[nodiscard]] size_t rank() const { return values.size(); }
 };

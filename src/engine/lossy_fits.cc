@@ -1,0 +1,189 @@
+#include "engine/lossy_fits.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "lossy/lossy_factors.h"
+
+namespace finedelta {
+
+namespace {
+
+// Directions that are looked for: a fit takes twelve operations for each and each element.
+constexpr size_t kLossyRank = 192;
+constexpr uint64_t kLeastSide = 4;
+constexpr int kPasses = 3;
+
+// Distortions are tried down to this part of the largest: factors have 16 bits.
+constexpr double kLeastPart = 1e-9;
+
+}  // namespace
+
+// Fits tensor by tensor, one for each thread.
+class LossyFits::Fitting {
+ public:
+  Fitting(const Inputs& inputs, const PackPlan& plan, const PackOptions& options, LossyFits& fits)
+      : inputs_(inputs), plan_(plan), options_(options), fits_(fits) {}
+
+  Status run() {
+    const Shard* shard = inputs_.fine_tune.shards.data();
+    for (const archive::File& file : plan_.index.files) {
+      if (file.kind != archive::FileKind::kShard) continue;
+      for (size_t t = 0; t < file.tensors.size(); ++t) {
+        tensors_.push_back({&file.tensors[t], shard, &shard->header.tensors[t]});
+      }
+      ++shard;
+    }
+    fits_.matrices_.resize(tensors_.size());
+    incomplete_.resize(tensors_.size());
+    const unsigned threads = affordable_workers(options_, kLowRankSearchBytes, 0);
+    FINEDELTA_CHECK(parallel_for(tensors_.size(), threads, options_.cancel,
+                                 [&](uint64_t i, unsigned) { return fit(i); }));
+    note_incomplete();
+    return {};
+  }
+
+ private:
+  struct Source {
+    const archive::Tensor* tensor;
+    const Shard* shard;
+    const safetensors::Tensor* source;
+  };
+
+  Status fit(size_t number) {
+    const auto& [tensor, shard, source] = tensors_[number];
+    if (tensor->prediction.bases().size() != 1) return {};
+    const TensorRef& ref = plan_.base_refs[tensor->prediction.bases()[0]];
+    const safetensors::Tensor& base = inputs_.tensor(ref);
+    const Formula& formula = tensor->prediction.formula;
+    if (!may_be_low_rank(formula, base.dtype, *source)) return {};
+    const MatrixShape shape = matrix_shape(source->shape);
+    const size_t rank = affordable_rank(shape, kLossyRank);
+    if (std::min({shape.rows, shape.columns, rank}) < kLeastSide) return {};
+    const auto question = ask_low_rank(*shard, *source, inputs_.shard(ref), base, formula);
+    PredictionReader reader;
+    FINEDELTA_ASSIGN(
+        const SingularDirections directions,
+        fit_low_rank(matrix_pair(question, shape.rows, reader), {.rank = rank, .passes = kPasses}));
+    if (!directions.complete) {
+      incomplete_[number] = true;
+      return {};
+    }
+    Matrix matrix{.rows = shape.rows,
+                  .columns = shape.columns,
+                  .rank = directions.rank(),
+                  .energy = directions.energy,
+                  .largest_distortion = finedelta::largest_distortion(shape.rows, shape.columns, directions)};
+    FINEDELTA_ASSIGN(matrix.offset, fits_.scratch_->append(all_values(directions)));
+    fits_.matrices_[number] = matrix;
+    return {};
+  }
+
+  static std::vector<std::byte> all_values(const SingularDirections& directions) {
+    std::vector<std::byte> bytes;
+    for (const auto* values : {&directions.values, &directions.left, &directions.right}) {
+      const Bytes part = std::as_bytes(std::span(*values));
+      bytes.insert(bytes.end(), part.begin(), part.end());
+    }
+    return bytes;
+  }
+
+  void note_incomplete() const {
+    if (!options_.note) return;
+    for (size_t i = 0; i < tensors_.size(); ++i) {
+      if (!incomplete_[i]) continue;
+      options_.note(
+          fmt::format("tensor {} holds a NaN, an infinity or a change beyond 1e15, so it "
+                      "is stored exactly",
+                      quote(tensors_[i].tensor->name)));
+    }
+  }
+
+  const Inputs& inputs_;
+  const PackPlan& plan_;
+  const PackOptions& options_;
+  LossyFits& fits_;
+  std::vector<Source> tensors_;
+  std::vector<char> incomplete_;  // no bits: threads write to neighbours
+};
+
+Result<LossyFits> LossyFits::make(const Inputs& inputs, const PackPlan& plan,
+                                  const std::string& directory, const PackOptions& options) {
+  LossyFits fits;
+  FINEDELTA_ASSIGN(fits.scratch_, ScratchFile::create(directory));
+  FINEDELTA_CHECK(Fitting(inputs, plan, options, fits).run());
+  return fits;
+}
+
+Result<SingularDirections> LossyFits::directions(const Matrix& matrix) const {
+  SingularDirections directions{.energy = matrix.energy};
+  directions.values.resize(matrix.rank);
+  directions.left.resize(matrix.rank * matrix.rows);
+  directions.right.resize(matrix.rank * matrix.columns);
+  uint64_t offset = matrix.offset;
+  for (auto* values : {&directions.values, &directions.left, &directions.right}) {
+    const MutableBytes bytes = std::as_writable_bytes(std::span(*values));
+    FINEDELTA_CHECK(scratch_->read(offset, bytes));
+    offset += bytes.size();
+  }
+  return directions;
+}
+
+Result<std::optional<Factors>> LossyFits::quantised(const Matrix& matrix, double distortion) const {
+  if (distortion >= matrix.largest_distortion) return std::nullopt;
+  FINEDELTA_ASSIGN(const SingularDirections found, directions(matrix));
+  return lossy_factors(matrix.rows, matrix.columns, found, distortion);
+}
+
+Result<std::optional<LowRankAnswer>> LossyFits::factors(size_t tensor, double distortion) const {
+  FINEDELTA_ASSIGN(const auto factors, quantised(*matrices_[tensor], distortion));
+  if (!factors) return std::nullopt;
+  FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(*factors));
+  return LowRankAnswer{.record = encode_factors(*factors, FactorCode::kAdaptive),
+                       .predictor = std::move(predictor)};
+}
+
+Result<uint64_t> LossyFits::bytes_at(double distortion, const PackOptions& options) const {
+  const unsigned threads = affordable_workers(options, kLowRankSearchBytes, 0);
+  std::atomic<uint64_t> bytes = 0;
+  FINEDELTA_CHECK(
+      parallel_for(matrices_.size(), threads, options.cancel, [&](uint64_t i, unsigned) -> Status {
+        if (!matrices_[i]) return {};
+        FINEDELTA_ASSIGN(const auto factors, quantised(*matrices_[i], distortion));
+        if (factors) bytes += encode_factors(*factors, FactorCode::kAdaptive).size();
+        return {};
+      }));
+  return bytes.load();
+}
+
+double LossyFits::largest_distortion() const {
+  double largest = 0;
+  for (const auto& matrix : matrices_) {
+    if (matrix) largest = std::max(largest, matrix->largest_distortion);
+  }
+  return largest;
+}
+
+Result<uint64_t> LossyFits::most_bytes(const PackOptions& options) const {
+  return bytes_at(largest_distortion() * kLeastPart, options);
+}
+
+// Halves the interval of the distortion's logarithm.
+Result<double> LossyFits::distortion_for(uint64_t bytes, const PackOptions& options) const {
+  constexpr int kMostSteps = 40;
+  const double largest = largest_distortion();
+  double low = std::log(kLeastPart);  // may take too many bytes
+  double high = 0;                    // takes few enough
+  for (int step = 0; step < kMostSteps; ++step) {
+    const double middle = (low + high) / 2;
+    FINEDELTA_ASSIGN(const uint64_t taken, bytes_at(largest * std::exp(middle), options));
+    (taken > bytes ? low : high) = middle;
+    if (taken <= bytes && bytes - taken <= bytes / 512) break;
+  }
+  return largest * std::exp(high);
+}
+
+}  // namespace finedelta

@@ -1,0 +1,63 @@
+// The singular directions of all matrices of a fine-tune, from which a lossy archive is made.
+#ifndef FINEDELTA_ENGINE_LOSSY_FITS_H_
+#define FINEDELTA_ENGINE_LOSSY_FITS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/scratch_file.h"
+#include "engine/low_rank_search.h"
+#include "engine/pack_plan.h"
+#include "engine/resources.h"
+#include "finedelta/pack.h"
+#include "finedelta/result.h"
+#include "predict/low_rank/fit.h"
+
+namespace finedelta {
+
+// Of the tensors of all shards, counted in order. What is not lossy is stored exactly: what has no
+// base, is no matrix of F16, BF16 or F32, or holds a NaN or an infinity.
+class LossyFits {
+ public:
+  // Reads every matrix three times. The directions wait in a file in `directory`, as they take more
+  // memory than there is: 4 bytes for each of up to kLossyRank * (rows + columns) values.
+  static Result<LossyFits> make(const Inputs& inputs, const PackPlan& plan,
+                                const std::string& directory, const PackOptions& options);
+
+  [[nodiscard]] bool is_lossy(size_t tensor) const { return matrices_[tensor].has_value(); }
+
+  // What is stored of a lossy tensor; none: it becomes what the base says.
+  Result<std::optional<LowRankAnswer>> factors(size_t tensor, double distortion) const;
+
+  // The smallest distortion whose factors take at most so many bytes; nearly all of them, if the
+  // directions have as much to say.
+  Result<double> distortion_for(uint64_t bytes, const PackOptions& options) const;
+
+  // What the factors take at most, and from which distortion on there are none.
+  Result<uint64_t> most_bytes(const PackOptions& options) const;
+
+ private:
+  struct Matrix {
+    uint64_t rows = 0;
+    uint64_t columns = 0;
+    size_t rank = 0;
+    double energy = 0;
+    double largest_distortion = 0;
+    uint64_t offset = 0;  // of values, left and right
+  };
+  class Fitting;
+
+  Result<SingularDirections> directions(const Matrix& matrix) const;
+  Result<std::optional<Factors>> quantised(const Matrix& matrix, double distortion) const;
+  Result<uint64_t> bytes_at(double distortion, const PackOptions& options) const;
+  [[nodiscard]] double largest_distortion() const;
+
+  std::vector<std::optional<Matrix>> matrices_;
+  std::unique_ptr<ScratchFile> scratch_;
+};
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ENGINE_LOSSY_FITS_H_

@@ -1,0 +1,88 @@
+#include "engine/lossy_target.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "engine/size_estimate.h"
+
+namespace finedelta {
+
+namespace {
+
+constexpr int kMostAttempts = 5;
+constexpr uint64_t kIndexPerLossyTensor = 20;
+
+uint64_t wanted_bytes(const LossyTarget& target, const Inputs& inputs) {
+  double bytes = target.value;
+  if (target.kind == LossyTarget::Kind::kBits) {
+    double elements = 0;
+    for (const Shard& shard : inputs.fine_tune.shards) {
+      for (const safetensors::Tensor& tensor : shard.header.tensors) {
+        elements += static_cast<double>(8 * (tensor.end - tensor.begin)) / dtype_bits(tensor.dtype);
+      }
+    }
+    bytes = target.value * elements / 8;
+  } else if (target.kind == LossyTarget::Kind::kRatio) {
+    double input = 0;
+    for (const Entry& entry : inputs.fine_tune.entries) input += static_cast<double>(entry.size);
+    bytes = input / target.value;
+  }
+  return static_cast<uint64_t>(std::min(bytes, 0x1p60));
+}
+
+uint64_t factor_bytes(const archive::Index& index) {
+  uint64_t bytes = 0;
+  for (const archive::File& file : index.files) {
+    for (const archive::Tensor& tensor : file.tensors) bytes += tensor.factors.size;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Status check_lossy_target(const LossyTarget& target) {
+  if (std::isfinite(target.value) && target.value > 0) return {};
+  return fail(ErrorCode::kUsage, "the target of a lossy archive is not a number above 0");
+}
+
+LossySize::LossySize(const Inputs& inputs, const PackPlan& plan, const std::vector<Match>& matches,
+                     const LossyFits& fits, const PackOptions& options)
+    : fits_(fits),
+      options_(options),
+      target_(wanted_bytes(*options.lossy, inputs)),
+      beside_(index_estimate(plan.index) + side_estimate(plan.index)) {
+  for (size_t i = 0; i < matches.size(); ++i) {
+    beside_ += fits.is_lossy(i) ? kIndexPerLossyTensor : matches[i].estimated_bytes;
+  }
+}
+
+Result<double> LossySize::distortion() const {
+  return fits_.distortion_for(target_ - std::min(target_, beside_), options_);
+}
+
+Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {
+  if (bytes <= target_ && target_ - bytes <= target_ / 100) return true;
+  const uint64_t factors = factor_bytes(index);
+  beside_ = bytes - factors;
+  if (++attempts_ == 1) return false;
+  if (bytes > target_ && factors == 0) {
+    return fail(ErrorCode::kUsage,
+                "a lossy archive of this fine-tune can't have {} bytes: the smallest has {}",
+                target_, bytes);
+  }
+  if (attempts_ < kMostAttempts) return false;
+  if (bytes <= target_) {
+    FINEDELTA_ASSIGN(const uint64_t most, fits_.most_bytes(options_));
+    // Few, large steps: nothing between this size and the target.
+    if (factors < most) return true;
+    return fail(ErrorCode::kUsage,
+                "a lossy archive of this fine-tune can't have {} bytes: the largest has {}; pack "
+                "without --lossy for an exact one",
+                target_, bytes);
+  }
+  return fail(ErrorCode::kFailure, "no lossy archive of {} bytes was found, the nearest has {}",
+              target_, bytes);
+}
+
+}  // namespace finedelta

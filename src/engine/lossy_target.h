@@ -1,0 +1,39 @@
+// The size that a lossy archive shall have, and how near one comes.
+#ifndef FINEDELTA_ENGINE_LOSSY_TARGET_H_
+#define FINEDELTA_ENGINE_LOSSY_TARGET_H_
+
+#include <cstdint>
+
+#include "engine/lossy_fits.h"
+#include "engine/pack_plan.h"
+#include "finedelta/pack.h"
+#include "finedelta/result.h"
+
+namespace finedelta {
+
+// kUsage for a value that is not a number above 0.
+Status check_lossy_target(const LossyTarget& target);
+
+class LossySize {
+ public:
+  LossySize(const Inputs& inputs, const PackPlan& plan, const std::vector<Match>& matches,
+            const LossyFits& fits, const PackOptions& options);
+
+  // The distortion to try next.
+  Result<double> distortion() const;
+
+  // Whether an archive of so many bytes, with this index, will do. Otherwise the next distortion
+  // will be better; kUsage, with the size that can be had, where none will do.
+  Result<bool> accept(const archive::Index& index, uint64_t bytes);
+
+ private:
+  const LossyFits& fits_;
+  const PackOptions& options_;
+  uint64_t target_;  // bytes of the archive
+  uint64_t beside_;  // bytes of what is no factors: estimated, then as in the last archive
+  int attempts_ = 0;
+};
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_ENGINE_LOSSY_TARGET_H_

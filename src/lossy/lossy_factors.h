@@ -1,0 +1,29 @@
+// Factors of so many bits as a trade-off allows: what a lossy archive keeps of a matrix.
+#ifndef FINEDELTA_LOSSY_LOSSY_FACTORS_H_
+#define FINEDELTA_LOSSY_LOSSY_FACTORS_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "predict/low_rank/factors.h"
+#include "predict/low_rank/fit.h"
+
+namespace finedelta {
+
+// `distortion` is the mean square error that every value of the factors may add to the difference
+// of fine-tune and base, the same for all matrices of a model; above 0. docs/lossy.md says how this
+// was chosen. The factors of the directions that are worth it, made larger so that what is left out
+// does not make the whole step smaller; none where none is worth it.
+//
+// Time: (rows + columns) * rank * directions.rank() multiplications.
+[[nodiscard]] std::optional<Factors> lossy_factors(uint64_t rows, uint64_t columns,
+                                                   const SingularDirections& directions,
+                                                   double distortion);
+
+// From this distortion on there are none.
+[[nodiscard]] double largest_distortion(uint64_t rows, uint64_t columns,
+                                        const SingularDirections& directions);
+
+}  // namespace finedelta
+
+#endif  // FINEDELTA_LOSSY_LOSSY_FACTORS_H_
