@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "finedelta/inspect.h"
@@ -28,7 +29,19 @@ Json file_json(const FileSummary& file) {
           {"kind", file.kind},
           {"executable", file.executable},
           {"bytes", file.bytes},
-          {"sha256", file.sha256.empty() ? Json(nullptr) : Json(file.sha256)}};
+          {"sha256", file.sha256.empty() ? Json(nullptr) : Json(file.sha256)},
+          {"original_sha256",
+           file.original_sha256.empty() ? Json(nullptr) : Json(file.original_sha256)}};
+}
+
+Json error_json(const std::optional<TensorError>& error) {
+  if (!error) return nullptr;
+  return {{"relative_error", error->relative_error},
+          {"largest_error", error->largest_error},
+          {"cosine", error->cosine},
+          {"energy_kept", error->energy_kept},
+          {"sign_agreement", error->sign_agreement},
+          {"zeros", error->zeros}};
 }
 
 Json tensor_json(const TensorSummary& tensor) {
@@ -38,12 +51,14 @@ Json tensor_json(const TensorSummary& tensor) {
   add_bases(object, bases_of(tensor));
   object["predictor"] = tensor.predictor;
   object["factors"] = tensor.factors;
+  object["rank"] = tensor.rank;
   object["coders"] = Json::array();
   for (const CoderUse& use : tensor.coders) {
     object["coders"].push_back({{"coder", use.coder}, {"chunks", use.chunks}});
   }
   object["stored_bytes"] = tensor.stored_bytes;
   object["bits_per_weight"] = ratio_json(8 * tensor.stored_bytes, tensor.elements);
+  object["error"] = error_json(tensor.error);
   return object;
 }
 
@@ -51,6 +66,7 @@ std::string json(const ArchiveSummary& summary, std::string_view archive) {
   Json object{{"archive", archive},
               {"format_version", summary.format_version},
               {"single_file", summary.single_file},
+              {"lossy", summary.lossy},
               {"archive_bytes", summary.archive_bytes},
               {"payload_bytes", summary.payload_bytes},
               {"side_bytes", summary.side_bytes},
@@ -74,6 +90,19 @@ std::string base_line(const BaseSummary& base) {
                      escaped(base.identity));
 }
 
+// The errors are of the deltas, as that is what the archive stores.
+std::string loss_line(const ArchiveSummary& summary) {
+  std::vector<double> errors;
+  for (const TensorSummary& tensor : summary.tensors) {
+    if (tensor.error) errors.push_back(tensor.error->relative_error);
+  }
+  std::ranges::sort(errors);
+  return fmt::format(
+      "LOSSY     {} of {} inexact; relative error of the delta: median {:.3f}, largest {:.3f}\n",
+      errors.size(), count_text(summary.tensors.size(), "tensor"), errors[errors.size() / 2],
+      errors.back());
+}
+
 std::string head(const ArchiveSummary& summary, std::string_view archive) {
   std::string result =
       fmt::format("archive   {}, format version {}\n", escaped(archive), summary.format_version);
@@ -88,6 +117,7 @@ std::string head(const ArchiveSummary& summary, std::string_view archive) {
       "stored    {} ({}): weights {}, side files {}, index {}\n", size_text(summary.archive_bytes),
       ratio_text(summary.input_bytes, summary.archive_bytes), size_text(summary.payload_bytes),
       size_text(summary.side_bytes), size_text(summary.index_bytes));
+  if (summary.lossy) result += loss_line(summary);
   return result;
 }
 
@@ -128,6 +158,30 @@ std::string tensors_text(const ArchiveSummary& summary) {
   return table.text();
 }
 
+std::string losses_text(const ArchiveSummary& summary) {
+  Table table({{"LOSSY TENSOR"},
+               {"RANK", Align::kRight},
+               {"BITS/WEIGHT", Align::kRight},
+               {"RELATIVE ERROR", Align::kRight},
+               {"LARGEST", Align::kRight},
+               {"COSINE", Align::kRight},
+               {"ENERGY", Align::kRight},
+               {"SIGNS", Align::kRight},
+               {"ZEROS", Align::kRight}});
+  for (const TensorSummary& tensor : summary.tensors) {
+    if (!tensor.error) continue;
+    const TensorError& error = *tensor.error;
+    table.add({tensor.name, fmt::to_string(tensor.rank),
+               bits_per_weight_text(tensor.stored_bytes, tensor.elements),
+               fmt::format("{:.3f}", error.relative_error),
+               fmt::format("{:.2g}", error.largest_error), fmt::format("{:.3f}", error.cosine),
+               fmt::format("{:.1f} %", 100 * error.energy_kept),
+               fmt::format("{:.1f} %", 100 * error.sign_agreement),
+               fmt::format("{:.1f} %", 100 * error.zeros)});
+  }
+  return table.text();
+}
+
 Result<Report> run(const Arguments& arguments, Session&) {
   const std::vector<std::string>& given = arguments.positionals;
   if (given.size() != 1) return usage_error(kInspect, "name one archive");
@@ -135,9 +189,10 @@ Result<Report> run(const Arguments& arguments, Session&) {
   options.memory = arguments.memory;
   const Result<ArchiveSummary> summary = inspect(given[0], options);
   if (!summary.has_value()) return std::unexpected(summary.error());
-  return Report{
-      json(*summary, given[0]),
-      head(*summary, given[0]) + "\n" + files_text(*summary) + "\n" + tensors_text(*summary), ""};
+  std::string text =
+      head(*summary, given[0]) + "\n" + files_text(*summary) + "\n" + tensors_text(*summary);
+  if (summary->lossy) text += "\n" + losses_text(*summary);
+  return Report{json(*summary, given[0]), std::move(text), ""};
 }
 
 }  // namespace
@@ -148,8 +203,8 @@ constinit const Verb kInspect{
     .summary = "show what an archive holds",
     .description =
         "Shows base, sizes and ratio of ARCHIVE, its files, and for every tensor the\n"
-        "match, predictor, coder and bits per weight. Reads and checks the index\n"
-        "alone; no base is needed.\n",
+        "match, predictor, coder and bits per weight; of a lossy archive, also the errors\n"
+        "of every tensor. Reads and checks the index; no base is needed.\n",
     .examples =
         "  finedelta inspect my-tune.fd\n"
         "  finedelta inspect --json my-tune.fd\n",

@@ -32,8 +32,9 @@ Status check_order(const std::vector<std::string>& positionals) {
 }
 
 std::string closing_line(const UnpackReport& report, std::string_view output) {
-  return fmt::format("unpacked {}, {} to {}; XXH3-128 of every chunk{} checked",
-                     count_text(report.files, "file"), size_text(report.bytes), in_quotes(output),
+  return fmt::format("unpacked{} {}, {} to {}; XXH3-128 of every chunk{} checked",
+                     lossy_text(report.lossy), count_text(report.files, "file"),
+                     size_text(report.bytes), in_quotes(output),
                      report.sha256_checked ? " and SHA-256 of every file" : "");
 }
 
@@ -42,6 +43,7 @@ std::string json(const UnpackReport& report, std::string_view output, const Sess
                    {"files", report.files},
                    {"bytes", report.bytes},
                    {"sha256_checked", report.sha256_checked},
+                   {"lossy", report.lossy},
                    {"bases", report.bases}},
               session);
 }

@@ -21,20 +21,25 @@ constexpr std::array kOptions{kBase, kThreadsOption, kMemoryOption, kJsonOption,
 std::string closing_line(const VerifyReport& report, std::string_view archive) {
   if (report.rebuilt) {
     return fmt::format(
-        "verified {}; {}, {} rebuilt in memory: XXH3-128 of every chunk and SHA-256 of every file "
+        "verified{} {}; {}, {} rebuilt in memory: XXH3-128 of every chunk and SHA-256 of every "
+        "file "
         "checked",
-        in_quotes(archive), count_text(report.files, "file"), size_text(report.bytes));
+        lossy_text(report.lossy), in_quotes(archive), count_text(report.files, "file"),
+        size_text(report.bytes));
   }
   return fmt::format(
-      "verified {}; only the archive itself was checked, all {} with {}: add --base BASE to check "
+      "verified{} {}; only the archive itself was checked, all {} with {}: add --base BASE to "
+      "check "
       "the rebuild too",
-      in_quotes(archive), size_text(report.archive_bytes), count_text(report.chunks, "chunk"));
+      lossy_text(report.lossy), in_quotes(archive), size_text(report.archive_bytes),
+      count_text(report.chunks, "chunk"));
 }
 
 std::string json(const VerifyReport& report, std::string_view archive, const Session& session) {
   return dump(Json{{"archive", archive},
                    {"archive_bytes", report.archive_bytes},
                    {"chunks", report.chunks},
+                   {"lossy", report.lossy},
                    {"rebuilt", report.rebuilt},
                    {"files", report.files},
                    {"bytes", report.bytes},

@@ -84,6 +84,8 @@ std::string count_text(uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
+std::string_view lossy_text(bool lossy) { return lossy ? " LOSSY (not the fine-tune itself)" : ""; }
+
 std::optional<uint64_t> parse_size(std::string_view text) {
   uint64_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);

@@ -28,6 +28,10 @@ namespace finedelta::cli {
 // "1 file", "12 files".
 [[nodiscard]] std::string count_text(uint64_t count, std::string_view noun);
 
+// " LOSSY (not the fine-tune itself)" behind the verb of what was done with a lossy archive; else
+// "".
+[[nodiscard]] std::string_view lossy_text(bool lossy);
+
 // Reads digits and a unit in any case: none or B (bytes), K M G T or KiB MiB GiB TiB (powers of
 // 1024), KB MB GB TB (powers of 1000). Nothing for other text and for 2^64 or more.
 [[nodiscard]] std::optional<uint64_t> parse_size(std::string_view text);

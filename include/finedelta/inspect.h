@@ -3,6 +3,7 @@
 #define FINEDELTA_INSPECT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,17 @@ struct CoderUse {
   uint64_t chunks = 0;
 };
 
+// How a tensor that comes out of a lossy archive differs from the fine-tune's. The delta is what a
+// value is more than the base's.
+struct TensorError {
+  double relative_error = 0;  // root of the squared error over the squared delta; rounded up
+  double largest_error = 0;   // magnitude, of one element; rounded up
+  double cosine = 0;          // of the delta that comes out and the fine-tune's
+  double energy_kept = 0;     // its square: the share of the delta's energy along what comes out
+  double sign_agreement = 0;  // share of the changed elements whose delta has the right sign
+  double zeros = 0;           // share of the elements that are as in the base
+};
+
 struct TensorSummary {
   std::string name;
   std::string shard;  // path of its file
@@ -37,10 +49,12 @@ struct TensorSummary {
   uint64_t base = 0;               // index into `bases` where there is a base tensor
   std::string second_base_tensor;  // of a combination; empty: none
   uint64_t second_base = 0;        // index into `bases` where there is a second base tensor
-  std::string predictor;           // "none", "base", "scaled", "combination"
+  std::string predictor;           // "none", "base", "scaled", "combination", "low rank"
   std::vector<double> factors;     // of the predictor: one, two or none
   std::vector<CoderUse> coders;
-  uint64_t stored_bytes = 0;  // in the payload
+  uint64_t rank = 0;                 // of a low-rank prediction
+  uint64_t stored_bytes = 0;         // in the payload
+  std::optional<TensorError> error;  // of an inexact tensor
 };
 
 struct FileSummary {
@@ -49,11 +63,14 @@ struct FileSummary {
   bool executable = false;
   uint64_t bytes = 0;
   std::string sha256;  // hexadecimal; empty for a directory
+  // Of the file that was packed, where that is not what comes out; else empty.
+  std::string original_sha256;
 };
 
 struct ArchiveSummary {
   uint64_t format_version = 0;
   bool single_file = false;
+  bool lossy = false;  // what comes out is not what was packed
   uint64_t archive_bytes = 0;
   uint64_t payload_bytes = 0;  // coded tensors
   uint64_t side_bytes = 0;     // coded side files
@@ -65,8 +82,8 @@ struct ArchiveSummary {
   std::vector<TensorSummary> tensors;
 };
 
-// Reads header and index of `archive`, and checks them; the payload is not read. kDamaged,
-// kFailure. Several calls may run at once.
+// Reads header and index of `archive`, and checks them; of the payload, only the ranks are read.
+// kDamaged, kFailure. Several calls may run at once.
 Result<ArchiveSummary> inspect(const std::string& archive, const Options& options = {});
 
 // Whether the file at `path` starts as an archive of any format version does.

@@ -21,6 +21,7 @@ struct UnpackReport {
   uint64_t files = 0;
   uint64_t bytes = 0;  // of those files
   bool sha256_checked = false;
+  bool lossy = false;  // what came out is not what was packed: finedelta/inspect.h has the errors
   std::vector<std::string> bases;  // where the bases were found
 };
 
@@ -37,6 +38,7 @@ Result<UnpackReport> unpack(const std::vector<std::string>& bases, const std::st
 struct VerifyReport {
   uint64_t archive_bytes = 0;
   uint64_t chunks = 0;             // whose stored bytes were checked
+  bool lossy = false;              // as of UnpackReport
   bool rebuilt = false;            // every file was rebuilt and its hashes compared
   uint64_t files = 0;              // rebuilt
   uint64_t bytes = 0;              // of those files

@@ -1,5 +1,7 @@
 #include "archive/archive.h"
 
+#include <algorithm>
+
 #include "archive/index.h"
 #include "base/error.h"
 #include "predict/low_rank/factors.h"
@@ -33,6 +35,12 @@ Status Archive::read_factors(const StoredFactors& factors, std::vector<std::byte
   if (layout.oldest_reader >= 2 || factor_code(stored) == FactorCode::kRice) return {};
   return fail(ErrorCode::kDamaged, "{}: the {} bytes at {} are factors of a newer format",
               quote(file.path()), stored.size(), factors.offset);
+}
+
+Result<uint64_t> Archive::read_rank(const StoredFactors& factors) const {
+  std::vector<std::byte> head(std::min<uint64_t>(factors.size, kFactorsHead));
+  FINEDELTA_CHECK(file.read(factors.offset, head));
+  return factors_rank(head);
 }
 
 Status Archive::read_stored(uint64_t offset, uint64_t hash, MutableBytes stored) const {

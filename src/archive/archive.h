@@ -27,6 +27,8 @@ struct Archive {
   Status read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) const;
   // Likewise for the factors of a tensor that has some.
   Status read_factors(const StoredFactors& factors, std::vector<std::byte>& stored) const;
+  // The rank that the factors of a tensor say they have; not checked against any hash.
+  Result<uint64_t> read_rank(const StoredFactors& factors) const;
 
  private:
   Status read_stored(uint64_t offset, uint64_t hash, std::span<std::byte> stored) const;

@@ -194,6 +194,7 @@ void decode_losses(RecordReader& reader, Index& index) {
       if (mark == 1) lossy.push_back(&tensor);
     }
   }
+  if (lossy.empty()) reader.reject("it is lossy, but no tensor is");
   for (Tensor* tensor : lossy) {
     StoredReport stored;
     for (uint16_t& number : stored) number = reader.u16();

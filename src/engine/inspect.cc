@@ -8,12 +8,31 @@
 
 namespace finedelta {
 
+namespace {
+
+Status read_ranks(const archive::Archive& archive, ArchiveSummary& summary) {
+  auto described = summary.tensors.begin();
+  for (const archive::File& file : archive.index.files) {
+    for (const archive::Tensor& tensor : file.tensors) {
+      if (tensor.factors.size > 0) {
+        FINEDELTA_ASSIGN(described->rank, archive.read_rank(tensor.factors));
+      }
+      ++described;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<ArchiveSummary> inspect(const std::string& archive, const Options& options) {
   return guarded([&]() -> Result<ArchiveSummary> {
     FINEDELTA_CHECK(check_options(options));
     FINEDELTA_ASSIGN(const archive::Archive opened,
                      archive::Archive::open(archive, options.memory));
-    return summarize(opened);
+    ArchiveSummary summary = summarize(opened);
+    FINEDELTA_CHECK(read_ranks(opened, summary));
+    return summary;
   });
 }
 

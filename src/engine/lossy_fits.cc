@@ -72,11 +72,12 @@ class LossyFits::Fitting {
       incomplete_[number] = true;
       return {};
     }
-    Matrix matrix{.rows = shape.rows,
-                  .columns = shape.columns,
-                  .rank = directions.rank(),
-                  .energy = directions.energy,
-                  .largest_distortion = finedelta::largest_distortion(shape.rows, shape.columns, directions)};
+    Matrix matrix{
+        .rows = shape.rows,
+        .columns = shape.columns,
+        .rank = directions.rank(),
+        .energy = directions.energy,
+        .largest_distortion = finedelta::largest_distortion(shape.rows, shape.columns, directions)};
     FINEDELTA_ASSIGN(matrix.offset, fits_.scratch_->append(all_values(directions)));
     fits_.matrices_[number] = matrix;
     return {};

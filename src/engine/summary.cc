@@ -45,6 +45,16 @@ void add_chunks(const archive::Index& index, const archive::Tensor& tensor,
   }
 }
 
+std::optional<TensorError> summarize_error(const std::optional<ErrorReport>& error) {
+  if (!error) return std::nullopt;
+  return TensorError{.relative_error = error->relative_error,
+                     .largest_error = error->largest_error,
+                     .cosine = error->cosine,
+                     .energy_kept = double{error->cosine} * error->cosine,
+                     .sign_agreement = error->sign_agreement,
+                     .zeros = error->zeros};
+}
+
 TensorSummary summarize_tensor(const archive::Index& index, const archive::File& file,
                                const archive::Tensor& tensor, const std::vector<unsigned>& uses) {
   const Formula& formula = tensor.prediction.formula;
@@ -57,6 +67,7 @@ TensorSummary summarize_tensor(const archive::Index& index, const archive::File&
                     .match = "none",
                     .predictor = std::string(predictor_name(formula.predictor)),
                     .factors = {formula.used_factors().begin(), formula.used_factors().end()}};
+  out.error = summarize_error(tensor.error);
   add_chunks(index, tensor, out);
   const std::span<const uint32_t> bases = tensor.prediction.bases();
   if (bases.empty()) return out;
@@ -95,6 +106,7 @@ ArchiveSummary summarize(const archive::Archive& archive) {
   const archive::Index& index = archive.index;
   ArchiveSummary out{.format_version = archive.layout.version,
                      .single_file = index.single_file,
+                     .lossy = index.lossy,
                      .archive_bytes = archive.layout.file_size(),
                      .payload_bytes = archive.layout.payload_size,
                      .side_bytes = archive.layout.side_size,
@@ -117,6 +129,9 @@ ArchiveSummary summarize(const archive::Archive& archive) {
                          .executable = file.executable,
                          .bytes = file.size,
                          .sha256 = directory ? std::string() : to_hex(file.sha256.bytes)});
+    if (index.lossy && file.kind == archive::FileKind::kShard) {
+      out.files.back().original_sha256 = to_hex(file.original_sha256.bytes);
+    }
   }
   for (const TensorSummary& tensor : out.tensors) out.weight_bytes += tensor.bytes;
   return out;

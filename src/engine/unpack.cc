@@ -169,6 +169,7 @@ Result<UnpackReport> unpack(const std::vector<std::string>& bases, const std::st
     return UnpackReport{.files = count_files(opened.index, options.weights_only),
                         .bytes = wanted_bytes(opened.index, options.weights_only),
                         .sha256_checked = options.sha256,
+                        .lossy = opened.index.lossy,
                         .bases = base_set.locations()};
   });
 }
@@ -180,7 +181,8 @@ Result<VerifyReport> verify(const std::string& archive, const std::vector<std::s
     FINEDELTA_ASSIGN(const archive::Archive opened,
                      archive::Archive::open(archive, options.memory));
     VerifyReport report{.archive_bytes = opened.layout.file_size(),
-                        .chunks = opened.index.chunks.size()};
+                        .chunks = opened.index.chunks.size(),
+                        .lossy = opened.index.lossy};
     if (bases.empty() && !opened.index.bases.empty()) {
       FINEDELTA_CHECK(check_stored_bytes(opened, options));
       return report;

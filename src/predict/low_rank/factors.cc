@@ -114,6 +114,14 @@ FactorCode factor_code(Bytes record) {
                                                                   : FactorCode::kRice;
 }
 
+uint64_t factors_rank(Bytes head) {
+  ByteReader in(head.subspan(factor_code(head) == FactorCode::kAdaptive ? 1 : 0));
+  in.varint();
+  in.varint();
+  const uint64_t rank = in.varint();
+  return rank > kLargestRank ? 0 : rank;
+}
+
 Result<Factors> decode_factors(Bytes record, uint64_t most) {
   const bool adaptive = factor_code(record) == FactorCode::kAdaptive;
   ByteReader in(record.subspan(adaptive ? 1 : 0));

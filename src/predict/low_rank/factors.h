@@ -44,6 +44,11 @@ enum class FactorCode : uint8_t { kRice, kAdaptive };
 // Which one a record uses.
 [[nodiscard]] FactorCode factor_code(Bytes record);
 
+// How many bytes of a record `factors_rank` needs at most, and the rank that they promise; 0 for
+// what is no record.
+inline constexpr size_t kFactorsHead = 40;
+[[nodiscard]] uint64_t factors_rank(Bytes head);
+
 // kDamaged for anything that encode_factors could not have written but for its choice of Rice
 // parameters; kFailure for more than `most` values, before it allocates them. A record holds at
 // most kMostAdaptiveValues values for each of its bytes.
