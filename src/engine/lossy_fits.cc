@@ -12,8 +12,14 @@ namespace finedelta {
 
 namespace {
 
-// Directions that are looked for: a fit takes twelve operations for each and each element.
-constexpr size_t kLossyRank = 192;
+// Directions that are looked for, of small matrices all: a fit takes twelve operations for each
+// direction and element.
+size_t rank_to_try(const MatrixShape& shape) {
+  constexpr size_t kMost = 128;
+  const uint64_t side = std::min(shape.rows, shape.columns);
+  return affordable_rank(shape, side <= kLargestRank ? side : kMost);
+}
+
 constexpr uint64_t kLeastSide = 4;
 constexpr int kPasses = 3;
 
@@ -61,7 +67,7 @@ class LossyFits::Fitting {
     const Formula& formula = tensor->prediction.formula;
     if (!may_be_low_rank(formula, base.dtype, *source)) return {};
     const MatrixShape shape = matrix_shape(source->shape);
-    const size_t rank = affordable_rank(shape, kLossyRank);
+    const size_t rank = rank_to_try(shape);
     if (std::min({shape.rows, shape.columns, rank}) < kLeastSide) return {};
     const auto question = ask_low_rank(*shard, *source, inputs_.shard(ref), base, formula);
     PredictionReader reader;
@@ -168,23 +174,48 @@ double LossyFits::largest_distortion() const {
   return largest;
 }
 
-Result<uint64_t> LossyFits::most_bytes(const PackOptions& options) const {
-  return bytes_at(largest_distortion() * kLeastPart, options);
+namespace {
+
+// A distortion's logarithm, and that of one more than the bytes it takes.
+struct Point {
+  double distortion = 0;
+  double bytes = 0;
+};
+
+// Where a line through both takes `bytes`, but well between them.
+double between(const Point& fine, const Point& coarse, double bytes) {
+  constexpr double kBorder = 0.05;
+  const double part = (bytes - coarse.bytes) / (fine.bytes - coarse.bytes);
+  return coarse.distortion +
+         std::clamp(part, kBorder, 1 - kBorder) * (fine.distortion - coarse.distortion);
 }
 
-// Halves the interval of the distortion's logarithm.
+}  // namespace
+
+// Finer in large steps, which cost little as coarse ones take few bytes, until that is too many;
+// then between the last two, which come nearer to each other.
 Result<double> LossyFits::distortion_for(uint64_t bytes, const PackOptions& options) const {
-  constexpr int kMostSteps = 40;
+  constexpr int kMostSteps = 60;
+  const double finest = std::log(kLeastPart);
+  const double step = std::log(0.25);
+  const double wanted = std::log1p(static_cast<double>(bytes));
   const double largest = largest_distortion();
-  double low = std::log(kLeastPart);  // may take too many bytes
-  double high = 0;                    // takes few enough
-  for (int step = 0; step < kMostSteps; ++step) {
-    const double middle = (low + high) / 2;
-    FINEDELTA_ASSIGN(const uint64_t taken, bytes_at(largest * std::exp(middle), options));
-    (taken > bytes ? low : high) = middle;
-    if (taken <= bytes && bytes - taken <= bytes / 512) break;
+  Point coarse{.distortion = 0, .bytes = 0};  // takes few enough
+  std::optional<Point> fine;                  // takes too many
+  for (int i = 0; i < kMostSteps && coarse.distortion > finest; ++i) {
+    Point next;
+    next.distortion =
+        fine ? between(*fine, coarse, wanted) : std::max(coarse.distortion + step, finest);
+    FINEDELTA_ASSIGN(const uint64_t taken, bytes_at(largest * std::exp(next.distortion), options));
+    next.bytes = std::log1p(static_cast<double>(taken));
+    if (taken > bytes) {
+      fine = next;
+    } else {
+      coarse = next;
+      if (bytes - taken <= bytes / 512) break;
+    }
   }
-  return largest * std::exp(high);
+  return largest * std::exp(coarse.distortion);
 }
 
 }  // namespace finedelta

@@ -21,8 +21,8 @@ namespace finedelta {
 // base, is no matrix of F16, BF16 or F32, or holds a NaN or an infinity.
 class LossyFits {
  public:
-  // Reads every matrix three times. The directions wait in a file in `directory`, as they take more
-  // memory than there is: 4 bytes for each of up to kLossyRank * (rows + columns) values.
+  // Reads every matrix three times. The directions wait in a file in `directory`, as they may take
+  // more memory than there is: 4 * rank * (rows + columns) bytes for each matrix.
   static Result<LossyFits> make(const Inputs& inputs, const PackPlan& plan,
                                 const std::string& directory, const PackOptions& options);
 
@@ -34,9 +34,6 @@ class LossyFits {
   // The smallest distortion whose factors take at most so many bytes; nearly all of them, if the
   // directions have as much to say.
   Result<double> distortion_for(uint64_t bytes, const PackOptions& options) const;
-
-  // What the factors take at most, and from which distortion on there are none.
-  Result<uint64_t> most_bytes(const PackOptions& options) const;
 
  private:
   struct Matrix {

@@ -11,6 +11,7 @@ namespace finedelta {
 namespace {
 
 constexpr int kMostAttempts = 5;
+constexpr uint64_t kSmallGap = 1024;  // bytes
 constexpr uint64_t kIndexPerLossyTensor = 20;
 
 uint64_t wanted_bytes(const LossyTarget& target, const Inputs& inputs) {
@@ -72,16 +73,15 @@ Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {
                 target_, bytes);
   }
   if (attempts_ < kMostAttempts) return false;
-  if (bytes <= target_) {
-    FINEDELTA_ASSIGN(const uint64_t most, fits_.most_bytes(options_));
-    // Few, large steps: nothing between this size and the target.
-    if (factors < most) return true;
-    return fail(ErrorCode::kUsage,
-                "a lossy archive of this fine-tune can't have {} bytes: the largest has {}; pack "
-                "without --lossy for an exact one",
+  if (bytes > target_) {
+    return fail(ErrorCode::kFailure, "no lossy archive of {} bytes was found, the nearest has {}",
                 target_, bytes);
   }
-  return fail(ErrorCode::kFailure, "no lossy archive of {} bytes was found, the nearest has {}",
+  // Of a small fine-tune, sizes lie further apart than 1 %.
+  if (target_ - bytes <= kSmallGap) return true;
+  return fail(ErrorCode::kUsage,
+              "a lossy archive of this fine-tune can't have {} bytes: the largest has {}; pack "
+              "without --lossy for an exact one",
               target_, bytes);
 }
 
