@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "finedelta/pack.h"
 #include "json.h"
+#include "lossy.h"
 #include "models.h"
 #include "render/text.h"
 #include "render/units.h"
@@ -17,66 +16,10 @@ namespace {
 
 constexpr Option kOutput{"-o,--output", "ARCHIVE", "where to write the archive",
                          &Arguments::output};
-constexpr Option kLossy{"--lossy", "",
-                        "store matrices inexactly; needs one of --bits, --size and --ratio",
-                        &Arguments::lossy};
-constexpr Option kBits{"--bits", "N",
-                       "with --lossy: average bits per weight of the archive, as 0.5",
-                       &Arguments::bits_text};
-constexpr Option kSize{"--size", "SIZE", "with --lossy: size of the archive, as 50MB",
-                       &Arguments::size_text};
-constexpr Option kRatio{"--ratio", "N", "with --lossy: how many times smaller than the fine-tune",
-                        &Arguments::ratio_text};
-constexpr std::array kOptions{
-    kOutput, kNoBaseOption, kAllOption,     kLevelOption,  kLossy,      kBits,       kSize,
-    kRatio,  kForceOption,  kThreadsOption, kMemoryOption, kJsonOption, kQuietOption};
-
-// A decimal number above 0.
-std::optional<double> parse_number(const std::string& text) {
-  double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
-  if (error != std::errc{} || stop != end || !std::isfinite(value) || value <= 0) {
-    return std::nullopt;
-  }
-  return value;
-}
-
-Result<LossyTarget> read_target(const Arguments& arguments) {
-  using Kind = LossyTarget::Kind;
-  if (!arguments.size_text.empty()) {
-    const std::string& text = arguments.size_text[0];
-    const auto bytes = parse_size(text);
-    if (bytes && *bytes > 0) {
-      return LossyTarget{.kind = Kind::kBytes, .value = static_cast<double>(*bytes)};
-    }
-    return usage_error(kPack, fmt::format("--size {} is not a size such as 50MB", in_quotes(text)));
-  }
-  const bool bits = !arguments.bits_text.empty();
-  const std::string& text = bits ? arguments.bits_text[0] : arguments.ratio_text[0];
-  const auto value = parse_number(text);
-  if (value) return LossyTarget{.kind = bits ? Kind::kBits : Kind::kRatio, .value = *value};
-  return usage_error(kPack, fmt::format("{} {} is not a number above 0 such as 0.5",
-                                        bits ? "--bits" : "--ratio", in_quotes(text)));
-}
-
-// None: exact.
-Result<std::optional<LossyTarget>> read_lossy(const Arguments& arguments) {
-  const size_t targets =
-      arguments.bits_text.size() + arguments.size_text.size() + arguments.ratio_text.size();
-  if (!arguments.lossy && targets == 0) return std::nullopt;
-  if (!arguments.lossy) {
-    return usage_error(kPack,
-                       "--bits, --size and --ratio need --lossy: what comes back then is "
-                       "not the fine-tune");
-  }
-  if (targets != 1) {
-    return usage_error(kPack, "--lossy needs exactly one of --bits, --size and --ratio");
-  }
-  const Result<LossyTarget> target = read_target(arguments);
-  if (!target.has_value()) return std::unexpected(target.error());
-  return *target;
-}
+constexpr std::array kOptions{kOutput,         kNoBaseOption, kAllOption,     kLevelOption,
+                              kLossyOption,    kBitsOption,   kSizeOption,    kRatioOption,
+                              kMaxErrorOption, kForceOption,  kThreadsOption, kMemoryOption,
+                              kJsonOption,     kQuietOption};
 
 std::string closing_line(const PackReport& report, std::string_view archive) {
   const std::string lossy =
@@ -114,7 +57,7 @@ Result<Report> run(const Arguments& arguments, Session& session) {
   options.all = arguments.all;
   options.force = arguments.force;
   options.level = arguments.level;
-  const auto lossy = read_lossy(arguments);
+  const auto lossy = read_lossy(kPack, arguments);
   if (!lossy.has_value()) return std::unexpected(lossy.error());
   options.lossy = *lossy;
   session.begin("packing", in_quotes(models->fine_tune), options);

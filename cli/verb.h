@@ -28,6 +28,7 @@ struct Arguments {
   std::vector<std::string> bits_text;
   std::vector<std::string> size_text;
   std::vector<std::string> ratio_text;
+  std::vector<std::string> max_error_text;
   unsigned threads = 0;
   int level = kDefaultLevel;
   uint64_t memory = kDefaultMemory;

@@ -19,6 +19,9 @@ struct LossyTarget {
     kBits,   // average bits for each element of the fine-tune's tensors
     kBytes,  // bytes
     kRatio,  // how many times smaller than the fine-tune's files
+    // Not a size: the largest relative error of each matrix (finedelta/inspect.h). Matrices that
+    // can't be stored so in less than they take exactly are exact.
+    kMaxError,
   };
   Kind kind = Kind::kBits;
   double value = 0;  // above 0

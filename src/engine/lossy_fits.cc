@@ -139,18 +139,38 @@ Result<SingularDirections> LossyFits::directions(const Matrix& matrix) const {
   return directions;
 }
 
-Result<std::optional<Factors>> LossyFits::quantised(const Matrix& matrix, double distortion) const {
+Result<std::optional<Factors>> LossyFits::quantised(const Matrix& matrix, double distortion,
+                                                    double gain) const {
   if (distortion >= matrix.largest_distortion) return std::nullopt;
   FINEDELTA_ASSIGN(const SingularDirections found, directions(matrix));
-  return lossy_factors(matrix.rows, matrix.columns, found, distortion);
+  return lossy_factors(matrix.rows, matrix.columns, found, distortion, gain);
 }
 
-Result<std::optional<LowRankAnswer>> LossyFits::factors(size_t tensor, double distortion) const {
-  FINEDELTA_ASSIGN(const auto factors, quantised(*matrices_[tensor], distortion));
+Result<std::optional<LowRankAnswer>> LossyFits::factors(size_t tensor, double distortion,
+                                                        double gain) const {
+  FINEDELTA_ASSIGN(const auto factors, quantised(*matrices_[tensor], distortion, gain));
   if (!factors) return std::nullopt;
   FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(*factors));
   return LowRankAnswer{.record = encode_factors(*factors, FactorCode::kAdaptive),
                        .predictor = std::move(predictor)};
+}
+
+Result<std::optional<double>> LossyFits::distortion_within(size_t tensor, double error) const {
+  constexpr int kHalvings = 40;
+  const Matrix& matrix = *matrices_[tensor];
+  FINEDELTA_ASSIGN(const SingularDirections found, directions(matrix));
+  const auto expected = [&](double logarithm) {
+    return expected_error(matrix.rows, matrix.columns, found,
+                          matrix.largest_distortion * std::exp(logarithm));
+  };
+  double low = std::log(kLeastPart);
+  double high = 0;
+  if (expected(low) > error) return std::nullopt;
+  for (int i = 0; i < kHalvings; ++i) {
+    const double middle = (low + high) / 2;
+    (expected(middle) > error ? high : low) = middle;
+  }
+  return matrix.largest_distortion * std::exp(low);
 }
 
 Result<uint64_t> LossyFits::bytes_at(double distortion, const PackOptions& options) const {
@@ -159,7 +179,7 @@ Result<uint64_t> LossyFits::bytes_at(double distortion, const PackOptions& optio
   FINEDELTA_CHECK(
       parallel_for(matrices_.size(), threads, options.cancel, [&](uint64_t i, unsigned) -> Status {
         if (!matrices_[i]) return {};
-        FINEDELTA_ASSIGN(const auto factors, quantised(*matrices_[i], distortion));
+        FINEDELTA_ASSIGN(const auto factors, quantised(*matrices_[i], distortion, kBehaviourGain));
         if (factors) bytes += encode_factors(*factors, FactorCode::kAdaptive).size();
         return {};
       }));

@@ -28,8 +28,15 @@ class LossyFits {
 
   [[nodiscard]] bool is_lossy(size_t tensor) const { return matrices_[tensor].has_value(); }
 
+  // Of a lossy one: whether it differs from the base.
+  [[nodiscard]] bool has_delta(size_t tensor) const { return matrices_[tensor]->energy > 0; }
+
   // What is stored of a lossy tensor; none: it becomes what the base says.
-  Result<std::optional<LowRankAnswer>> factors(size_t tensor, double distortion) const;
+  Result<std::optional<LowRankAnswer>> factors(size_t tensor, double distortion, double gain) const;
+
+  // The largest distortion whose factors without gain may be expected to have that relative error;
+  // none where there is no such.
+  Result<std::optional<double>> distortion_within(size_t tensor, double error) const;
 
   // The smallest distortion whose factors take at most so many bytes; nearly all of them, if the
   // directions have as much to say.
@@ -47,7 +54,8 @@ class LossyFits {
   class Fitting;
 
   Result<SingularDirections> directions(const Matrix& matrix) const;
-  Result<std::optional<Factors>> quantised(const Matrix& matrix, double distortion) const;
+  Result<std::optional<Factors>> quantised(const Matrix& matrix, double distortion,
+                                           double gain) const;
   Result<uint64_t> bytes_at(double distortion, const PackOptions& options) const;
   [[nodiscard]] double largest_distortion() const;
 

@@ -10,7 +10,8 @@ namespace finedelta {
 
 namespace {
 
-constexpr int kMostAttempts = 5;
+constexpr int kMostAttempts = 10;
+constexpr int kFullSteps = 3;
 constexpr uint64_t kSmallGap = 1024;  // bytes
 constexpr uint64_t kIndexPerLossyTensor = 20;
 
@@ -62,12 +63,20 @@ Result<double> LossySize::distortion() const {
   return fits_.distortion_for(target_ - std::min(target_, beside_), options_);
 }
 
+// Tensors that become exact where their factors would take more make sizes jump: after a few
+// attempts, steps up get smaller.
+void LossySize::correct(uint64_t bytes) {
+  const bool over = bytes > target_;
+  const uint64_t off = over ? bytes - target_ : target_ - bytes;
+  if (over) beside_ += off;
+  if (!over) beside_ -= std::min(beside_, attempts_ < kFullSteps ? off : off / 2);
+}
+
 Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {
   if (bytes <= target_ && target_ - bytes <= target_ / 100) return true;
-  const uint64_t factors = factor_bytes(index);
-  beside_ = bytes - factors;
+  correct(bytes);
   if (++attempts_ == 1) return false;
-  if (bytes > target_ && factors == 0) {
+  if (bytes > target_ && factor_bytes(index) == 0) {
     return fail(ErrorCode::kUsage,
                 "a lossy archive of this fine-tune can't have {} bytes: the smallest has {}",
                 target_, bytes);

@@ -27,6 +27,8 @@ class LossySize {
   Result<bool> accept(const archive::Index& index, uint64_t bytes);
 
  private:
+  void correct(uint64_t bytes);
+
   const LossyFits& fits_;
   const PackOptions& options_;
   uint64_t target_;  // bytes of the archive

@@ -105,12 +105,16 @@ class Packing {
   Result<uint64_t> write_lossy(PackPlan& plan, const std::vector<Match>& matches) {
     FINEDELTA_ASSIGN(const LossyFits fits,
                      LossyFits::make(inputs_, plan, writer_.directory(), options_));
+    if (options_.lossy->kind == LossyTarget::Kind::kMaxError) {
+      const LossyChoice choice{.fits = fits, .matches = matches, .error = options_.lossy->value};
+      return write(plan, &choice);
+    }
     LossySize size(inputs_, plan, matches, fits, options_);
     for (;;) {
       FINEDELTA_ASSIGN(const double distortion, size.distortion());
       PackPlan tried = plan;
       FINEDELTA_CHECK(writer_.restart());
-      const LossyChoice choice{.fits = fits, .distortion = distortion};
+      const LossyChoice choice{.fits = fits, .matches = matches, .distortion = distortion};
       FINEDELTA_ASSIGN(const uint64_t bytes, write(tried, &choice));
       FINEDELTA_ASSIGN(const bool accepted, size.accept(tried.index, bytes));
       if (!accepted) continue;

@@ -10,8 +10,10 @@
 #include "coder/identical/identical.h"
 #include "engine/base_hashes.h"
 #include "engine/encoded_chunk.h"
+#include "engine/lossy_within.h"
 #include "engine/low_rank_search.h"
 #include "engine/result_hashes.h"
+#include "lossy/lossy_factors.h"
 
 namespace finedelta {
 
@@ -122,19 +124,26 @@ class TensorPacker {
   Status find_factors(Run& run, Sampler& sampler) const {
     const TensorRef& ref = plan_.base_refs[run.tensor->prediction.bases()[0]];
     const safetensors::Tensor& base = inputs_.tensor(ref);
-    if (lossy_) return choose_lossy(run);
     const auto question = ask_low_rank(*run.shard, *run.source, inputs_.shard(ref), base,
                                        run.tensor->prediction.formula);
+    if (lossy_) return choose_lossy(question, run);
     FINEDELTA_ASSIGN(run.low_rank, find_low_rank(question, options_.level, sampler));
     if (run.low_rank) run.tensor->prediction.formula = {.predictor = Predictor::kLowRank};
     return {};
   }
 
-  Status choose_lossy(Run& run) const {
-    if (!lossy_->fits.is_lossy(run.number)) return {};
-    FINEDELTA_ASSIGN(run.low_rank, lossy_->fits.factors(run.number, lossy_->distortion));
-    if (run.low_rank && run.low_rank->record.size() >= run.tensor->bytes) {
-      run.low_rank.reset();  // better exact than so
+  Status choose_lossy(const LowRankQuestion& question, Run& run) const {
+    const LossyFits& fits = lossy_->fits;
+    if (!fits.is_lossy(run.number)) return {};
+    if (lossy_->error && fits.has_delta(run.number)) {
+      FINEDELTA_ASSIGN(run.low_rank, factors_within(fits, run.number, question, *lossy_->error));
+      if (!run.low_rank) return {};
+    } else {
+      FINEDELTA_ASSIGN(run.low_rank, fits.factors(run.number, lossy_->distortion, kBehaviourGain));
+    }
+    const uint64_t exact = std::min(lossy_->matches[run.number].estimated_bytes, run.tensor->bytes);
+    if (run.low_rank && run.low_rank->record.size() >= exact) {
+      run.low_rank.reset();
       return {};
     }
     run.lossy = true;

@@ -14,7 +14,9 @@ namespace finedelta {
 // What a lossy archive keeps of its lossy tensors.
 struct LossyChoice {
   const LossyFits& fits;
-  double distortion = 0;  // lossy/lossy_factors.h
+  const std::vector<Match>& matches;  // of the same tensors
+  double distortion = 0;              // lossy/lossy_factors.h
+  std::optional<double> error;  // in place of it: the largest relative error of a tensor's delta
 };
 
 // Appends the chunks of all tensors to `writer` and to plan.index.chunks, and fills in

@@ -55,7 +55,7 @@ def test_help_fits_a_terminal(run, words):
 
 
 @pytest.mark.parametrize("verb, options", [
-    ("pack", "--output --no-base --all --level --force --threads --memory --json --quiet --help"),
+    ("pack", "--output --no-base --all --level --lossy --bits --size --ratio --max-error --force --threads --memory --json --quiet --help"),
     ("unpack", "--output --weights-only --sha256 --force --threads --memory --json --quiet --help"),
     ("verify", "--base --threads --memory --json --quiet --help"),
     ("inspect", "--threads --memory --json --quiet --help"),

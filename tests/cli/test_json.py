@@ -45,8 +45,8 @@ def file_bytes(folder):
 def test_every_section_is_documented():
     assert list(KEYS) == [
         "error", "error: error", "pack", "unpack", "verify", "inspect", "inspect: bases[]",
-        "inspect: files[]", "inspect: tensors[]", "inspect: tensors[].coders[]", "plan",
-        "plan: tensors[]", "extract"]
+        "inspect: files[]", "inspect: tensors[]", "inspect: tensors[].coders[]",
+        "inspect: tensors[].error", "plan", "plan: tensors[]", "extract"]
 
 
 def test_pack(run, pair, tmp_path):
@@ -58,7 +58,8 @@ def test_pack(run, pair, tmp_path):
     assert result.pop("ratio") == pytest.approx(total / size)
     assert result == {
         "archive": "x.fd", "files": 3, "input_bytes": total, "weight_bytes": 2 * (8192 + 64),
-        "archive_bytes": size, "tensors": 2, "matched_tensors": 2, "needed_bases": 1, "notes": []}
+        "archive_bytes": size, "tensors": 2, "matched_tensors": 2, "needed_bases": 1, "lossy": False,
+        "lossy_tensors": 0, "notes": []}
 
 
 def test_unpack(run, pair, archive):
@@ -66,7 +67,7 @@ def test_unpack(run, pair, archive):
     check(result, "unpack")
     assert without(result, "seconds", "bases") == {
         "output": "out", "files": 3, "bytes": file_bytes(pair[1]), "sha256_checked": False,
-        "notes": []}
+        "lossy": False, "notes": []}
     assert len(result["bases"]) == 1
     result = report(run, "unpack", "base", "tune.fd", "-o", "out2", "--sha256")
     assert result["sha256_checked"] is True
@@ -77,8 +78,8 @@ def test_verify(run, pair, archive):
     check(result, "verify")
     assert result["chunks"] >= 1
     assert without(result, "seconds", "chunks") == {
-        "archive": "tune.fd", "archive_bytes": archive.stat().st_size, "rebuilt": False,
-        "files": 0, "bytes": 0, "bases": [], "notes": []}
+        "archive": "tune.fd", "archive_bytes": archive.stat().st_size, "lossy": False,
+        "rebuilt": False, "files": 0, "bytes": 0, "bases": [], "notes": []}
     result = report(run, "verify", "tune.fd", "--base", "base")
     check(result, "verify")
     assert (result["rebuilt"], result["files"], result["bytes"]) == (True, 3, file_bytes(pair[1]))

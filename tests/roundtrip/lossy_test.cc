@@ -69,7 +69,7 @@ TEST_F(RoundtripLossy, SizesAreMetFromBelow) {
         << value;
     EXPECT_TRUE(summary.lossy);
   };
-  for (const double bits : {0.5, 1.0, 2.0, 3.5})
+  for (const double bits : {0.5, 1.0, 1.5, 2.0})
     expect_size(Kind::kBits, bits, kElements * bits / 8);
   expect_size(Kind::kBytes, 9000, 9000);
   expect_size(Kind::kRatio, 20, input / 20);
@@ -119,6 +119,27 @@ TEST_F(RoundtripLossy, TheErrorsAreThoseOfWhatComesOut) {
               1e-4);
   EXPECT_NEAR(stated.zeros, static_cast<double>(zeros) / count, 1e-4);
   EXPECT_GT(summary.tensors[0].rank, 1u);
+}
+
+TEST_F(RoundtripLossy, ErrorsAreKeptTo) {
+  uint64_t before = ~uint64_t{0};
+  for (const double error : {0.2, 0.4, 0.8}) {
+    set(Kind::kMaxError, error);
+    const auto summary = pack_to_archive({base_path_}, tuned_path_);
+    ASSERT_TRUE(summary.tensors[0].error.has_value()) << error;
+    EXPECT_LE(summary.tensors[0].error->relative_error, error);
+    EXPECT_GT(summary.tensors[0].error->relative_error, 0.9 * error);
+    EXPECT_LT(summary.archive_bytes, before);
+    before = summary.archive_bytes;
+    unpacked({base_path_});
+  }
+}
+
+// Where so small an error takes more than what is exact.
+TEST_F(RoundtripLossy, ATinyErrorIsNone) {
+  set(Kind::kMaxError, 1e-4);
+  EXPECT_FALSE(pack_to_archive({base_path_}, tuned_path_).lossy);
+  expect_unpacks({base_path_}, tuned_path_);
 }
 
 TEST_F(RoundtripLossy, BothFilesHaveTheirHash) {
