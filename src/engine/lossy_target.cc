@@ -11,6 +11,7 @@ namespace finedelta {
 namespace {
 
 constexpr int kMostAttempts = 10;
+constexpr int kLastAttempts = 6;
 constexpr int kFullSteps = 3;
 constexpr uint64_t kSmallGap = 1024;  // bytes
 constexpr uint64_t kIndexPerLossyTensor = 20;
@@ -81,8 +82,10 @@ Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {
                 "a lossy archive of this fine-tune can't have {} bytes: the smallest has {}",
                 target_, bytes);
   }
-  if (attempts_ < kMostAttempts) return false;
-  if (bytes > target_) {
+  // Where sizes jump across the target, the last attempts only go down.
+  const bool over = bytes > target_;
+  if (attempts_ < kMostAttempts + (over ? kLastAttempts : 0)) return false;
+  if (over) {
     return fail(ErrorCode::kFailure, "no lossy archive of {} bytes was found, the nearest has {}",
                 target_, bytes);
   }
