@@ -30,11 +30,11 @@ class Pair:
         assert done.returncode == 0, done.stderr
         self.peaks[verb] = int(done.stderr.splitlines()[-1]) / 1024
 
-    def check(self, name, limit, *options, tensor="w0"):
+    def check(self, name, limit, *options, tensor="w0", pack=()):
         for output in ("x.fd", "out", "w"):
             path = self.folder / output
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        self.peak("pack", self.base, self.tune, "-o", "x.fd", *options)
+        self.peak("pack", self.base, self.tune, "-o", "x.fd", *options, *pack)
         self.peak("verify", "x.fd", "--base", self.base, *options)
         self.peak("unpack", self.base, "x.fd", "-o", "out", *options)
         self.peak("extract", self.base, "x.fd", tensor, "-o", "w", *options)
@@ -104,6 +104,16 @@ def test_merged_adapters(columns, rank, threads, folder, record_property):
     pair = Pair(folder, record_property, ".safetensors")
     pair.check(f"rank {rank} of 512 x {columns}, {' '.join(threads)}", 64, "--memory", "64M",
                *threads)
+
+
+# Directions of as high a rank as are looked for.
+@pytest.mark.parametrize("threads", THREADS, ids=" ".join)
+@pytest.mark.parametrize("rows, columns", [(8192, 2048), (1024, 16384), (32768, 256)])
+def test_lossy(rows, columns, threads, folder, record_property):
+    write_merged(folder, rows, columns, 100)
+    pair = Pair(folder, record_property, ".safetensors")
+    pair.check(f"lossy {rows} x {columns}, {' '.join(threads)}", 64, "--memory", "64M", *threads,
+               pack=["--lossy", "--bits", "0.4"])
 
 
 def write_merged(folder, rows, columns, rank):
