@@ -1,5 +1,6 @@
 #include "lossy/lossy_factors.h"
 
+#include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
@@ -13,6 +14,9 @@ namespace {
 
 using Matrix = Eigen::MatrixXf;
 using Eigen::Index;
+
+constexpr float kLeastKept = 0.1f;  // of a direction: less is left out
+constexpr double kRidge = 1e-6;     // of a direction: columns may be all zero, or alike
 
 constexpr int kMostCoarser = 100;
 
@@ -58,6 +62,36 @@ double captured(const Factors& factors, const SingularDirections& directions) {
   return sum;
 }
 
+// The left factor that fits best, by least squares, to the right one as it was rounded: that makes
+// up for those errors of the right one that lie along its other columns. Least squares shrink what
+// fits badly, and models mind that more than an error: so each direction is made as strong again as
+// it was.
+void refit_left(Factors& factors, const SingularDirections& directions) {
+  const Matrix right = as_floats(factors.right, factors.columns);
+  const auto rank = static_cast<Index>(factors.rank());
+  Eigen::MatrixXd gram = (right.transpose() * right).cast<double>();
+  gram.diagonal().array() += kRidge * gram.trace() / static_cast<double>(rank);
+  const Eigen::Map<const Eigen::VectorXf> values(directions.values.data(),
+                                                 static_cast<Index>(directions.rank()));
+  const Matrix along =
+      values.asDiagonal() * (columns_of(directions.right, factors.columns).transpose() * right);
+  Matrix mixed = gram.ldlt().solve(along.transpose().cast<double>()).cast<float>();
+  for (Index l = 0; l < mixed.cols(); ++l) {
+    const float kept = mixed.col(l).dot(along.row(l)) / (values[l] * values[l]);
+    mixed.col(l) *= l < rank && kept > kLeastKept ? 1 / kept : 0.0f;
+  }
+  const Matrix left = columns_of(directions.left, factors.rows) * mixed.transpose();
+  for (Index k = 0; k < rank; ++k) {
+    const auto number = static_cast<size_t>(k);
+    const float step = std::ldexp(factors.scale, factors.shifts[number]);
+    for (Index i = 0; i < left.rows(); ++i) {
+      const float value = std::clamp(left(i, k) / step, -32767.0f, 32767.0f);
+      factors.left[number * factors.rows + static_cast<size_t>(i)] =
+          static_cast<int16_t>(value + std::copysign(0.5f, value));
+    }
+  }
+}
+
 bool is_zero(const Factors& factors) {
   const auto none = [](const auto& values) {
     return std::ranges::all_of(values, [](int16_t value) { return value == 0; });
@@ -94,6 +128,8 @@ std::optional<Factors> lossy_factors(uint64_t rows, uint64_t columns,
     factors = quantise_with(rows, columns, directions, rank, step *= 1.25f);
   }
   if (!factors || is_zero(*factors)) return std::nullopt;
+  refit_left(*factors, directions);
+  if (is_zero(*factors) || !check_factors(*factors)) return std::nullopt;
   const double share = std::min(1.0, captured(*factors, directions) / directions.energy);
   if (share <= 0) return std::nullopt;
   factors->scale *= static_cast<float>(std::pow(share, -gain));
