@@ -1,5 +1,6 @@
 """How near what comes out of a lossy archive is to what was packed (3.9 of docs/format.md)."""
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,14 @@ def loss_of(base: bytes, base_dtype: DType, fine: bytes, out: bytes, dtype: DTyp
     )
     shares = (round(SHARES * share) for share in ((cosine + 1) / 2, signs, zeros))
     return Loss(upper_half(relative), upper_half(largest), *shares)
+
+
+def near(found: Loss | None, wanted: Loss | None) -> bool:
+    """The sums of others may be rounded apart from ours."""
+    if found is None or wanted is None:
+        return found is wanted
+    numbers = zip(astuple(found), astuple(wanted), strict=True)
+    return all(abs(one - other) <= 1 for one, other in numbers)
 
 
 def data_of(root: Path, shard: bytes) -> dict[bytes, bytes]:

@@ -48,6 +48,10 @@ LOSSY_LIES: dict[str, tuple[Change, str]] = {
         "'e' has an error of 0xff",
     ),
     "numbers of an exact tensor": (other_body(in_place(LOSS + 1, 0)), "leaves 10 bytes behind"),
+    "no lossy tensor": (
+        other_body(lambda body: body[: -LOSS - 1] + b"\0"),
+        "a lossy archive has no lossy tensor",
+    ),
     "numbers missing": (other_body(in_place(LOSS + 2, 1)), "ends early"),
 }
 

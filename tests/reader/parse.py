@@ -273,6 +273,8 @@ def read_losses(cursor: Cursor, index: Index) -> None:
             largest = max(tensor.loss.relative_error, tensor.loss.largest_error)
             if largest > INFINITY:
                 raise DamagedError(f"tensor {quoted(tensor.name)} has an error of {largest:#x}")
+    if 1 not in marks:
+        raise DamagedError("a lossy archive has no lossy tensor")
 
 
 def decode_body(body: bytes, version: int) -> Index:

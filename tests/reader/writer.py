@@ -153,7 +153,7 @@ class Writer:
         self._options = options
         self._bases = [read_checkpoint(base) for base in bases]
         self._source = read_checkpoint(fine_tune)
-        self._index = Index(self._source.single_file, options.lossy, options.chunk_log2)
+        self._index = Index(self._source.single_file, chunk_log2=options.chunk_log2)
         self._base_tensors: list[Match] = []
         self._data: dict[int, bytes] = {}  # of owners of chunks by their id()
         self._factors: dict[int, Factors] = {}  # of tensors by their id()
@@ -169,6 +169,7 @@ class Writer:
         index.chunks = index.empty_chunks()
         stored = [self._encode(chunk) for chunk in index.chunks]
         self._record_bases()
+        index.lossy = any(tensor.loss for tensor in index.tensors())
         is_newer = index.lossy or (self._options.adaptive and self._records)
         return seal(index, *regions(index, stored, self._records), 2 if is_newer else 1)
 
