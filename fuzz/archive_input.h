@@ -32,6 +32,16 @@ inline std::optional<ArchiveInput> parse_input(Bytes input) {
   return parsed;
 }
 
+// Of the newest format: all that any may hold is read.
+inline archive::Layout input_layout(uint64_t payload_size, uint64_t side_size,
+                                    uint64_t index_size) {
+  return {.version = archive::kFormatVersion,
+          .oldest_reader = archive::kFormatVersion,
+          .payload_size = payload_size,
+          .side_size = side_size,
+          .index_size = index_size};
+}
+
 // A message is fit for a terminal.
 inline void check_message(const Error& error) {
   FUZZ_CHECK(is_utf8(error.message));

@@ -111,9 +111,7 @@ void check(Bytes bytes) {
   const auto input = parse_input(bytes);
   if (!input) return;
   const std::string stored = stored_index(input->rest);
-  const Layout layout{.payload_size = input->payload_size,
-                      .side_size = input->side_size,
-                      .index_size = stored.size()};
+  const Layout layout = input_layout(input->payload_size, input->side_size, stored.size());
   const Result<Index> index = archive::decode_index(as_bytes(stored), layout, kMemory, "input");
   if (!index) {
     FUZZ_CHECK(index.error().code == ErrorCode::kDamaged ||

@@ -92,14 +92,14 @@ void check(Bytes bytes) {
   const Bytes body = input->rest.subspan(payload.size() + side.size());
   const std::string claimed =
       corrupt::index_of_frame(corrupt::frame_of(as_text(body)), body.size());
-  const archive::Layout layout{
-      .payload_size = payload.size(), .side_size = side.size(), .index_size = claimed.size()};
+  const archive::Layout layout = input_layout(payload.size(), side.size(), claimed.size());
   auto index = archive::decode_index(as_bytes(claimed), layout, kLeastMemory, "input");
   if (!index || output_size(*index) > kLargestOutput) return;
   repair_stored_hashes(*index, input->rest.first(payload.size() + side.size()));
   const std::vector<std::byte> repaired = archive::encode_index(*index);
-  const std::string archive = place.dir.write(
-      "archive", corrupt::seal_index(as_text(payload), as_text(side), as_text(repaired)));
+  const std::string archive =
+      place.dir.write("archive", corrupt::seal_index(as_text(payload), as_text(side),
+                                                     as_text(repaired), layout.oldest_reader));
   check_archive(*index, archive, place);
 }
 

@@ -31,8 +31,12 @@ std::vector<Lie> body_lies();    // of one that is not
 std::vector<Lie> stored_lies();  // of stored bytes
 std::vector<Lie> wavelet_lies();
 std::vector<Lie> low_rank_lies();
+std::vector<Lie> lossy_lies();  // of format 2
 
 std::vector<Lie> all_lies();
+
+// What the lies of format 2 are made from: a sound lossy archive with an adaptive record of factors.
+[[nodiscard]] Parts lossy_sample();
 
 }  // namespace finedelta::corrupt
 

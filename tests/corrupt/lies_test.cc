@@ -62,6 +62,15 @@ TEST_P(LiesTest, IsRefusedAsCommitted) {
   expect_refusal(committed.string());
 }
 
+TEST(LossySample, IsSound) {
+  const TempDir dir;
+  const std::string base = write_sample_base(dir);
+  const std::string archive = dir.write("archive", seal(regions_of(lossy_sample())));
+  // Its model is the sample's, which no factors change.
+  EXPECT_EQ(error_text(verify(archive, {base})), "no error");
+  EXPECT_TRUE(inspect(archive).value_or(ArchiveSummary{}).lossy);
+}
+
 TEST(LiesFilesTest, EveryCommittedFileIsOneOfThem) {
   std::set<std::string> names;
   for (const Lie& lie : all_lies()) EXPECT_TRUE(names.insert(lie.name).second) << lie.name;

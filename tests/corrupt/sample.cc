@@ -255,7 +255,8 @@ std::string body_of(const archive::Index& index) {
 }
 
 Regions regions_of(const Parts& parts) {
-  Regions regions{.payload = {}, .side = {}, .body = body_of(parts.index)};
+  Regions regions{
+      .payload = {}, .side = {}, .body = body_of(parts.index), .version = parts.index.version()};
   for (size_t chunk = 0; chunk < kSampleChunks; ++chunk) {
     if (chunk == kSameChunk) regions.payload += parts.factors;
     (chunk < kBundleChunk ? regions.payload : regions.side) += parts.stored[chunk];
@@ -265,12 +266,16 @@ Regions regions_of(const Parts& parts) {
 
 std::string seal(const Regions& regions) {
   return seal_index(regions.payload, regions.side,
-                    index_of_frame(frame_of(regions.body), regions.body.size()));
+                    index_of_frame(frame_of(regions.body), regions.body.size()), regions.version);
 }
 
-std::string seal_index(std::string_view payload, std::string_view side, std::string_view index) {
-  std::string out = archive::encode_layout(
-      {.payload_size = payload.size(), .side_size = side.size(), .index_size = index.size()});
+std::string seal_index(std::string_view payload, std::string_view side, std::string_view index,
+                       uint64_t version) {
+  std::string out = archive::encode_layout({.version = version,
+                                            .oldest_reader = version,
+                                            .payload_size = payload.size(),
+                                            .side_size = side.size(),
+                                            .index_size = index.size()});
   return out.append(payload).append(side).append(index);
 }
 

@@ -55,6 +55,7 @@ struct Regions {
   std::string payload;
   std::string side;
   std::string body;
+  uint64_t version = 1;  // of the format, and the oldest that a reader must know
 };
 [[nodiscard]] Regions regions_of(const Parts& parts);
 
@@ -63,7 +64,7 @@ struct Regions {
 
 // The same for an index as it is stored: hash, length and frame, which need not be sound.
 [[nodiscard]] std::string seal_index(std::string_view payload, std::string_view side,
-                                     std::string_view index);
+                                     std::string_view index, uint64_t version = 1);
 
 // An index of that frame and that length of its body; only the hash is right.
 [[nodiscard]] std::string index_of_frame(std::string_view frame, uint64_t body_size);

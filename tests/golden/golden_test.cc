@@ -68,11 +68,24 @@ fs::path copy_fine_tune(const Golden& golden, const fs::path& folder) {
   return copy;
 }
 
+// Of a lossy archive, without the shards: their SHA-256 vouches for what comes out.
+Tree what_must_come_out(const Golden& golden, const fs::path& top) {
+  Tree tree = read_tree(top);
+  const ArchiveSummary summary = summary_of(golden.archives.at(0));
+  if (!summary.lossy) return tree;
+  for (const FileSummary& file : summary.files) {
+    if (file.kind != "shard") continue;
+    const std::string root = summary.single_file ? "" : golden.fine_tune.filename().string() + "/";
+    EXPECT_EQ(tree.erase(root + file.path), 1u) << file.path;
+  }
+  return tree;
+}
+
 class GoldenTest : public OnEveryTarget {};
 
 TEST_P(GoldenTest, ArchivesUnpack) {
   const std::vector<Golden> all = all_golden();
-  EXPECT_GE(all.size(), 9u);
+  EXPECT_GE(all.size(), 11u);
   for (const Golden& golden : all) {
     for (const fs::path& archive : golden.archives) {
       SCOPED_TRACE(archive);
@@ -84,7 +97,9 @@ TEST_P(GoldenTest, ArchivesUnpack) {
       const auto unpacked = unpack(golden.bases, archive.string(),
                                    dir.path("out/" + wanted.filename().string()), options);
       EXPECT_EQ(error_text(unpacked), "no error");
-      EXPECT_EQ(difference(read_tree(dir.path("wanted")), read_tree(dir.path("out"))), "");
+      EXPECT_EQ(difference(what_must_come_out(golden, dir.path("wanted")),
+                           what_must_come_out(golden, dir.path("out"))),
+                "");
       EXPECT_EQ(error_text(verify(archive.string(), golden.bases)), "no error");
     }
   }

@@ -218,6 +218,54 @@ def low_rank(folder: Path) -> None:
     model.write(folder)
 
 
+def trained(model: Model, name: str, dtype: str, shape: tuple[int, int], spread: Array) -> None:
+    """A matrix that gained a product of rank 6, by rows as much as `spread` says, and some noise."""
+    rows, columns = shape
+    base = weights(rows * columns, name).reshape(shape)
+    left = normal(6 * rows, f"{name} left").reshape(rows, 6) * spread.reshape(-1, 1)
+    right = normal(6 * columns, f"{name} right").reshape(6, columns) >> np.arange(6).reshape(6, 1)
+    noise_ = normal(rows * columns, f"{name} noise").reshape(shape)
+    gained = (left @ right + noise_ * 16).astype(np.float32) * np.float32(2**-26)
+    bits, tuned = (bits_of(dtype, values.ravel()) for values in (base, base + gained))
+    model.add(name, dtype, bits, tuned, columns)
+
+
+def lossy(folder: Path) -> None:
+    """Matrices that gained much and little, evenly and in single rows; what stays exact."""
+    model = Model()
+    even, single = np.full(48, 1), np.where(np.arange(48) % 16 == 5, 300, 1)
+    trained(model, "even", "BF16", (48, 64), even)
+    trained(model, "in few rows", "F16", (48, 64), single)
+    trained(model, "much", "F32", (48, 64), even * 20)
+    hardly = bits_of("BF16", weights(64, "hardly"))
+    model.add("hardly", "BF16", hardly, moved(hardly, few(64, 3, "hardly steps")))
+    vector = bits_of("BF16", weights(64, "vector"))
+    for tensors, bits in ((model.base, vector), (model.tuned, moved(vector, few(64, 3, "steps")))):
+        tensors["vector"] = "BF16", (64,), bits.tobytes()
+    same = bits_of("BF16", weights(256, "same"))
+    model.add("same", "BF16", same, same)
+    model.write(folder)
+
+
+def lossy_directory(folder: Path) -> None:
+    """Two shards, the matrix of one of which has more rows than its base, and side files."""
+    one, two = Model(), Model()
+    trained(one, "first", "BF16", (64, 48), np.full(64, 4))
+    trained(two, "second", "BF16", (56, 48), np.full(56, 2))
+    dtype, (rows, columns), data = two.base["second"]
+    two.base["second"] = dtype, (rows - 8, columns), data[: 2 * (rows - 8) * columns]
+    exact = bits_of("BF16", weights(512, "exact"))
+    two.add("exact", "BF16", None, exact)
+    write_tree(folder / "base", {"model.safetensors": shard(one.base | two.base)})
+    tuned = {
+        "model-00001-of-00002.safetensors": shard(one.tuned),
+        "model-00002-of-00002.safetensors": shard(two.tuned),
+        "config.json": b'{"model_type": "tiny"}\n',
+        "sub/stored.txt": b"0123456789abcdef" * 1024,
+    }
+    write_tree(folder / "fine-tune", tuned)
+
+
 def directory(folder: Path) -> None:
     """Two shards, one of them with a header as nobody else writes it, and every kind of file."""
     vocabulary = bits_of("BF16", weights(72 * 16, "vocabulary"))
@@ -257,7 +305,15 @@ CASES: list[Callable[[Path], None]] = [
     dtypes,
     floats,
     lanes,
+    lossy,
+    lossy_directory,
     low_rank,
     merge,
     skews,
 ]
+
+# What a case is packed with, besides its bases.
+OPTIONS = {
+    "lossy": ["--lossy", "--bits", "2"],
+    "lossy_directory": ["--lossy", "--bits", "4.5"],
+}

@@ -3,8 +3,8 @@
   build/venv/bin/python tests/golden/make.py build/release/finedelta
 
 An archive is called by the version of finedelta that wrote it. It is added where none of those
-that are there already is what the program writes now; those of other versions stay for ever. The
-one of low_rank may be another one on another machine.
+that are there already is what the program writes now; those of other versions stay for ever. Those
+of low_rank and the lossy ones may be others on another machine.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from pathlib import Path
 GOLDEN = Path(__file__).resolve().parent
 sys.path.insert(0, str(GOLDEN.parent / "reader"))
 
-from inputs import CASES  # noqa: E402
+from inputs import CASES, OPTIONS  # noqa: E402
 
 
 def write_inputs() -> None:
@@ -33,7 +33,8 @@ def pack(program: str, folder: Path, name: str) -> None:
     bases = sorted(folder.glob("base*")) or ["--no-base"]
     (fine_tune,) = folder.glob("fine-tune*")
     archive = folder / "new"
-    subprocess.run([program, "pack", "-q", *bases, fine_tune, "-o", archive], check=True)
+    options = OPTIONS.get(folder.name, [])
+    subprocess.run([program, "pack", "-q", *options, *bases, fine_tune, "-o", archive], check=True)
     if any(old.read_bytes() == archive.read_bytes() for old in folder.glob("*.fd")):
         archive.unlink()
         return

@@ -18,7 +18,7 @@ from primitives import (
 from records import Chunk, Index, Predictor
 
 HEADER_SIZE = 512
-KNOWN_VERSION = 1
+KNOWN_VERSION = 2
 NUMBER = rb"(0|[1-9][0-9]{0,18})"
 START = re.compile(
     rb'\{"__metadata__":\{"format":"finedelta","version":"' + NUMBER
@@ -151,7 +151,7 @@ def open_archive(data: bytes) -> Archive:
     header = parse_header(data)
     side = HEADER_SIZE + header.payload
     body = parse_index(data[side + header.side :])
-    index = decode_body(body)
+    index = decode_body(body, header.oldest_reader)
     factors, stored = cut_payload(data[HEADER_SIZE:side], index)
     stored += cut_side(data[side : side + header.side], index)
     return Archive(header, body, index, stored, factors)

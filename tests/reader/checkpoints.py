@@ -1,5 +1,6 @@
 """Generated checkpoints: pairs of a base and a fine-tune that between them hold every case."""
 
+import itertools
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from floats import narrow
 from primitives import DTYPE_BY_NAME, DTYPES, DType, tensor_bytes, u64
 from safetensors_header import TensorPlace, canonical_header
 
@@ -296,6 +298,44 @@ def merge(root: Path) -> None:
         tensors |= {"adapted": ("F32", (256, 256), wide.tobytes())} if name == "base" else {}
         write_tree(root / name, {"model.safetensors": shard(tensors)})
     write_tree(root / "fine", {"model.safetensors": shard(fine)})
+
+
+def floats_of(dtype: str, values: np.ndarray) -> bytes:
+    return narrow(values.astype(np.float32).view(np.uint32), dtype)
+
+
+def tuned(root: Path) -> None:
+    """Matrices that were trained, so that lossy archives of them are small, and what stays exact:
+    a vector, an equal matrix, one with a NaN, one that is new, side files."""
+    random = np.random.default_rng(1)
+    shards: list[tuple[Tensors, Tensors]] = [({}, {}), ({}, {})]
+
+    def add(name: str, source: str, target: str, rows: tuple[int, int]) -> None:
+        base, fine = shards[len(name) % 2]
+        had = random.normal(0, 0.02, (rows[0], 48))
+        change = random.normal(0, 0.005, (rows[1], 4)) @ random.normal(0, 1, (4, 48))
+        change += random.normal(0, 0.001, change.shape)
+        has = np.zeros(change.shape)
+        has[: rows[0]] = had[: rows[1]]
+        base[name] = source, had.shape, floats_of(source, had)
+        fine[name] = target, has.shape, floats_of(target, has + change)
+
+    for source, target in itertools.product(FLOAT_CASES, FLOAT_CASES):
+        add(f"{source} to {target}", source, target, (64, 64))
+    add("more rows", "BF16", "BF16", (50, 64))
+    add("fewer rows", "BF16", "F16", (64, 50))
+    base, fine = shards[0]
+    base["vector"], fine["vector"] = (("F32", (60,), noise(240, seed)) for seed in (1, 2))
+    base["same"] = fine["same"] = ("BF16", (64, 48), floats_of("BF16", random.normal(size=3072)))
+    infinite = np.where(np.arange(3072) == 7, np.nan, 0.01)
+    base["NaN"] = ("F32", (64, 48), floats_of("F32", np.zeros(3072)))
+    fine["NaN"] = ("F32", (64, 48), floats_of("F32", infinite))
+    fine["new"] = ("BF16", (64, 48), floats_of("BF16", random.normal(0, 0.02, 3072)))
+    files = {"config.json": b"{}", "merges.txt": b"words, " * 1000, "empty/": b""}
+    for number, (base, fine) in enumerate(shards):
+        write_tree(root / "base", {f"{number}.safetensors": shard(base)})
+        write_tree(root / "fine", {f"{number}.safetensors": shard(fine)})
+    write_tree(root / "fine", files)
 
 
 def no_base(root: Path) -> None:

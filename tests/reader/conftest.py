@@ -1,5 +1,7 @@
 """The checkpoints and the archive that the tests share."""
 
+from dataclasses import replace
+
 import pytest
 
 import checkpoints
@@ -32,6 +34,18 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     write_tree(root / "base", base_files)
     write_tree(root / "fine", files)
     return Pair("small", [root / "base"], root / "fine")
+
+
+@pytest.fixture(scope="session")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """A pair of which a lossy archive has something to lose."""
+    return generate(checkpoints.tuned, tmp_path_factory.mktemp("tuned"))
+
+
+@pytest.fixture(scope="session")
+def lossy_archive(small: Pair) -> bytes:
+    options = replace(SMALL_OPTIONS, adaptive=True, lossy=True)
+    return Writer(small.bases, small.fine_tune, options).archive()
 
 
 @pytest.fixture(scope="session")

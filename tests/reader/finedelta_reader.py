@@ -50,7 +50,8 @@ class Decoder:
                 continue
             try:
                 record = self._archive.factors[id(tensor)]
-                found[id(tensor)] = parse_factors(record, tensor.shape)
+                version = self._archive.header.oldest_reader
+                found[id(tensor)] = parse_factors(record, tensor.shape, version)
             except DamagedError as error:
                 raise DamagedError(f"the factors of {quoted(tensor.name)}: {error}") from error
         return found

@@ -35,7 +35,8 @@ def resealed(archive: bytes, change: Change) -> bytes:
     opened = open_archive(archive)
     change(opened.index)
     side = HEADER_SIZE + opened.header.payload
-    return seal(opened.index, archive[HEADER_SIZE:side], archive[side : side + opened.header.side])
+    regions = archive[HEADER_SIZE:side], archive[side : side + opened.header.side]
+    return seal(opened.index, *regions, opened.header.oldest_reader)
 
 
 def shard_of(index: Index) -> File:
@@ -263,7 +264,8 @@ def with_stored(archive: bytes, lie: Lie) -> bytes:
     number = next(number for number, other in enumerate(chunks) if other is chunk)
     stored[number] = lie.change(stored[number])
     chunk.size, chunk.stored_hash = len(stored[number]), hash64(stored[number])
-    return seal(opened.index, *regions(opened.index, stored, opened.factors))
+    version = opened.header.oldest_reader
+    return seal(opened.index, *regions(opened.index, stored, opened.factors), version)
 
 
 def with_factors(archive: bytes, change: Callable[[bytes], bytes]) -> bytes:
@@ -272,11 +274,12 @@ def with_factors(archive: bytes, change: Callable[[bytes], bytes]) -> bytes:
     tensor = matrix(opened.index)
     record = change(opened.factors[id(tensor)])
     tensor.stored_factors = StoredFactors(len(record), hash64(record))
-    return seal(opened.index, *regions(opened.index, opened.stored, {id(tensor): record}))
+    new = regions(opened.index, opened.stored, {id(tensor): record})
+    return seal(opened.index, *new, opened.header.oldest_reader)
 
 
 def other_factors(change: Callable[[Factors], Factors]) -> Callable[[bytes], bytes]:
-    return lambda record: encode_factors(change(parse_factors(record, MATRIX)))
+    return lambda record: encode_factors(change(parse_factors(record, MATRIX, 1)))
 
 
 def head(rows: int = 15, columns: int = 8, rank: int = 1, scale: float = 0.5) -> bytes:

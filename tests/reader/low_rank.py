@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import adaptive
 from floats import narrow, widen
 from primitives import Cursor, DamagedError, varint
 
@@ -19,6 +20,7 @@ LARGEST_PARAMETER = 15
 LARGEST_FOLDED = 65534
 LARGEST_VALUE = 32767
 LARGEST_SUM = 2**31 - 1
+MOST_IN_A_BYTE = 2048  # values of the adaptive code
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,10 @@ def fold(value: int) -> int:
     return 2 * value if value >= 0 else -2 * value - 1
 
 
-def parse_factors(record: bytes, shape: tuple[int, ...]) -> Factors:
-    """The factors of a tensor of that shape."""
-    cursor = Cursor(record, "the record")
+def parse_factors(record: bytes, shape: tuple[int, ...], version: int) -> Factors:
+    """The factors of a tensor of that shape, in an archive for readers of that version."""
+    is_adaptive = version >= 2 and record[:1] == b"\0"
+    cursor = Cursor(record[1:] if is_adaptive else record, "the record")
     rows, columns, rank = cursor.varint(), cursor.varint(), cursor.varint()
     scale = cursor.f32()
     if columns != math.prod(shape[1:]) or not 0 < rows <= shape[0] or columns == 0:
@@ -88,16 +91,26 @@ def parse_factors(record: bytes, shape: tuple[int, ...]) -> Factors:
         raise DamagedError(f"a rank of {rank}")
     if not 2.0**-100 <= scale < 2.0**64:
         raise DamagedError(f"a scale of {scale}")
-    if rank * (rows + columns) > 8 * cursor.left:
+    if rank * (rows + columns) > (MOST_IN_A_BYTE if is_adaptive else 8) * cursor.left:
         raise DamagedError(f"{cursor.left} bytes can't hold {rank * (rows + columns)} values")
-    shifts = np.frombuffer(cursor.take(rank), np.uint8).astype(np.int64)
-    reader = RiceReader(cursor.take(cursor.left))
-    left = np.array([reader.column(rows) for _ in range(rank)], np.int64)
-    right = np.array([reader.column(columns) for _ in range(rank)], np.int64)
-    reader.end()
-    factors = Factors(scale, shifts, left, right)
+    decode = adaptive.decode if is_adaptive else decode_rice
+    coded = decode(cursor.take(cursor.left), rank, rows, columns)
+    factors = Factors(scale, *(np.array(numbers, np.int64) for numbers in coded))
     check_bounds(factors)
     return factors
+
+
+def decode_rice(
+    coded: bytes, rank: int, rows: int, columns: int
+) -> tuple[list[int], list[list[int]], list[list[int]]]:
+    """Shifts, left and right."""
+    cursor = Cursor(coded, "the record")
+    shifts = list(cursor.take(rank))
+    reader = RiceReader(cursor.take(cursor.left))
+    left = [reader.column(rows) for _ in range(rank)]
+    right = [reader.column(columns) for _ in range(rank)]
+    reader.end()
+    return shifts, left, right
 
 
 def check_bounds(factors: Factors) -> None:
@@ -139,10 +152,14 @@ def encode_column(column: Array) -> bytes:
     return bytes([parameter]) + np.packbits(np.array(bits, np.uint8), bitorder="little").tobytes()
 
 
-def encode_factors(factors: Factors) -> bytes:
+def encode_factors(factors: Factors, with_adaptive: bool = False) -> bytes:
     rank, rows = factors.left.shape
     head = varint(rows) + varint(factors.right.shape[1]) + varint(rank)
-    head += struct.pack("<f", factors.scale) + factors.shifts.astype(np.uint8).tobytes()
+    head += struct.pack("<f", factors.scale)
+    if with_adaptive:
+        numbers = (factors.shifts, factors.left, factors.right)
+        return b"\0" + head + adaptive.encode(*(array.tolist() for array in numbers))
+    head += factors.shifts.astype(np.uint8).tobytes()
     return head + b"".join(map(encode_column, [*factors.left, *factors.right]))
 
 

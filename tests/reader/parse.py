@@ -1,5 +1,7 @@
 """Reads the body of the index, and rejects what section 7 of docs/format.md says."""
 
+import struct
+
 from primitives import DTYPES, Cursor, DamagedError, DType, quoted, tensor_bytes
 from records import (
     Base,
@@ -10,6 +12,7 @@ from records import (
     File,
     Index,
     Kind,
+    Loss,
     Predictor,
     StoredFactors,
     Tensor,
@@ -22,16 +25,17 @@ LONGEST_PART = 255
 HIGHEST_RANK = 64
 EMBEDDED_BELOW = 16384
 MOST_FACTOR_BYTES = 1 << 30
+INFINITY = 0x7F80  # the upper half of an F32
 LEAST_CHUNK_BYTES = 1 + 1 + 16  # coder, size and result hash
 
 
-def read_general(cursor: Cursor, index: Index) -> None:
+def read_general(cursor: Cursor, index: Index, version: int) -> None:
     flags, index.chunk_log2 = cursor.u8(), cursor.u8()
-    if flags > 1:
+    if flags > (3 if version >= 2 else 1):
         raise DamagedError(f"unknown flags {flags}")
     if not 12 <= index.chunk_log2 <= 20:
         raise DamagedError(f"chunks of 2^{index.chunk_log2} units")
-    index.single_file = flags == 1
+    index.single_file, index.lossy = bool(flags & 1), bool(flags & 2)
 
 
 def read_base(cursor: Cursor) -> Base:
@@ -256,10 +260,28 @@ def read_sha256(cursor: Cursor, files: list[File]) -> None:
             file.sha256 = cursor.take(32)
 
 
-def decode_body(body: bytes) -> Index:
+def read_losses(cursor: Cursor, index: Index) -> None:
+    for file in index.shards():
+        file.packed_sha256 = cursor.take(32)
+    tensors = list(index.tensors())
+    marks = cursor.take(len(tensors))
+    for tensor, mark in zip(tensors, marks, strict=True):
+        if mark > 1:
+            raise DamagedError(f"tensor {quoted(tensor.name)} has unknown mark {mark}")
+        if mark:
+            tensor.loss = Loss(*struct.unpack("<5H", cursor.take(10)))
+            largest = max(tensor.loss.relative_error, tensor.loss.largest_error)
+            if largest > INFINITY:
+                raise DamagedError(f"tensor {quoted(tensor.name)} has an error of {largest:#x}")
+    if 1 not in marks:
+        raise DamagedError("a lossy archive has no lossy tensor")
+
+
+def decode_body(body: bytes, version: int) -> Index:
+    """The index of an archive for readers of that version."""
     cursor = Cursor(body, "the index")
     index = Index()
-    read_general(cursor, index)
+    read_general(cursor, index, version)
     index.bases = [read_base(cursor) for _ in range(cursor.varint())]
     index.base_tensors = read_base_tensors(cursor, len(index.bases))
     check_identities(index)
@@ -271,5 +293,7 @@ def decode_body(body: bytes) -> Index:
     check_all_used(index)
     index.chunks = read_chunks(cursor, index)
     read_sha256(cursor, index.files)
+    if index.lossy:
+        read_losses(cursor, index)
     cursor.end()
     return index

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import IntEnum
 
 from primitives import DTYPES, PIECE, DType, hash128, string, tensor_bytes, u64, varint
@@ -79,6 +79,17 @@ class StoredFactors:
 
 
 @dataclass
+class Loss:
+    """How near a lossy tensor is, as it is stored: see losses.py."""
+
+    relative_error: int
+    largest_error: int
+    cosine: int
+    sign_agreement: int
+    zeros: int
+
+
+@dataclass
 class Tensor:
     name: bytes
     dtype: DType
@@ -87,6 +98,7 @@ class Tensor:
     base_tensors: tuple[int, ...] = ()  # as many as the predictor takes
     factors: tuple[float, ...] = ()
     stored_factors: StoredFactors = field(default_factory=StoredFactors)
+    loss: Loss | None = None
 
     @property
     def nbytes(self) -> int:
@@ -100,9 +112,10 @@ class File:
     executable: bool = False
     size: int = 0  # of stored, patch and embedded files
     base_file: int = 0  # of patches and references
-    canonical: bool = False  # these three: of shards
+    canonical: bool = False  # these four: of shards
     header: bytes = b""
     tensors: list[Tensor] = field(default_factory=list)
+    packed_sha256: bytes = b""  # of what was packed, in lossy archives
     sha256: bytes = b""
 
 
@@ -141,12 +154,16 @@ class Chunk:
 @dataclass
 class Index:
     single_file: bool = False
+    lossy: bool = False
     chunk_log2: int = 18
     bases: list[Base] = field(default_factory=list)
     base_tensors: list[BaseTensor] = field(default_factory=list)
     base_files: list[BaseFile] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
+
+    def shards(self) -> Iterator[File]:
+        return (file for file in self.files if file.kind == Kind.SHARD)
 
     def tensors(self) -> Iterator[Tensor]:
         for file in self.files:
@@ -247,9 +264,17 @@ def encode_chunks(chunks: list[Chunk]) -> bytes:
     return b"".join(fields)
 
 
+def encode_losses(index: Index) -> bytes:
+    losses = [tensor.loss for tensor in index.tensors()]
+    parts = [file.packed_sha256 for file in index.shards()]
+    parts.append(bytes(loss is not None for loss in losses))
+    parts += [struct.pack("<5H", *astuple(loss)) for loss in losses if loss is not None]
+    return b"".join(parts)
+
+
 def encode_body(index: Index) -> bytes:
     parts = [
-        bytes([index.single_file, index.chunk_log2]),
+        bytes([index.single_file | index.lossy << 1, index.chunk_log2]),
         encode_bases(index.bases),
         encode_base_tensors(index.base_tensors),
         encode_base_files(index.base_files),
@@ -257,5 +282,6 @@ def encode_body(index: Index) -> bytes:
         encode_list([encode_file(file) for file in index.files]),
         encode_chunks(index.chunks),
         b"".join(file.sha256 for file in index.files),
+        encode_losses(index) if index.lossy else b"",
     ]
     return b"".join(parts)

@@ -1,23 +1,29 @@
 """The golden archives: this reader gives the same bytes, and they use all that the format has."""
 
+import hashlib
 import itertools
 import re
 import shutil
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import adaptive
 import coders
 import wavelet
 import wavelet_tree
 from archive import Archive, open_archive
 from bits import Array
-from checkpoints import tree
+from checkpoints import Pair, tree
 from finedelta_reader import check, unpack
 from floats import FLOATS
+from losses import compare, near
 from primitives import DTYPES, Cursor
+from range_coder import Model, RangeDecoder
 from records import Coder, Kind, Predictor, encode_body
 from wavelet_tree import MOST_CODED_SKEW
 
@@ -50,9 +56,27 @@ def fine_tune_of(path: Path, scratch: Path) -> Path:
 def test_golden_archives_unpack(path: Path, tmp_path: Path) -> None:
     archive = path.read_bytes()
     unpack(bases_of(path), archive, tmp_path / "out")
-    assert tree(tmp_path / "out") == tree(fine_tune_of(path, tmp_path))
     opened = check(archive)
     assert encode_body(opened.index) == opened.body
+    fine_tune = fine_tune_of(path, tmp_path)
+    if opened.index.lossy:
+        check_losses(Pair(path.stem, bases_of(path), fine_tune), opened, tmp_path / "out")
+    else:
+        assert tree(tmp_path / "out") == tree(fine_tune)
+
+
+def check_losses(pair: Pair, opened: Archive, out: Path) -> None:
+    """The hashes vouch for the shards that come out; what else there is must be as it was."""
+    found = compare(pair, opened, out)
+    assert all(near(found[tensor.name], tensor.loss) for tensor in opened.index.tensors())
+    packed, unpacked = tree(pair.fine_tune), tree(out)
+    for file in opened.index.shards():
+        name = "" if opened.index.single_file else file.path.decode()
+        content, _ = packed.pop(name)
+        assert content is not None
+        assert hashlib.sha256(content).digest() == file.packed_sha256
+        del unpacked[name]
+    assert packed == unpacked
 
 
 Seen = dict[str, set[Any]]
@@ -62,6 +86,12 @@ def note_index(archive: Archive, seen: Seen) -> None:
     index = archive.index
     seen["single file"].add(index.single_file)
     seen["bases"].add(len(index.bases))
+    seen["lossy"].add(index.lossy)
+    seen["lossy single file"] |= {index.single_file} if index.lossy else set()
+    seen["factors"] |= {record[:1] == b"\0" for record in archive.factors.values()}
+    for tensor in index.tensors():
+        if index.lossy:
+            seen["loss"].add((tensor.loss is None, tensor.predictor))
     for file in index.files:
         seen["kind"].add(file.kind)
         seen["executable"].add(file.executable)
@@ -87,6 +117,8 @@ def note_index(archive: Archive, seen: Seen) -> None:
 def note_chunks(seen: Seen, patch: pytest.MonkeyPatch) -> None:
     """Has the decoders note what they meet."""
     read_header, node_bits = wavelet.read_header, wavelet_tree.StreamReader._node_bits
+    class_of, read_rest = adaptive.class_of, adaptive.read_rest
+    read_shifts = adaptive.read_shifts
     decode_plane, read_stream = coders.decode_plane, wavelet_tree.StreamReader.read
 
     def noted_header(cursor: Cursor, layout: wavelet.Layout) -> wavelet.Header:
@@ -109,6 +141,24 @@ def note_chunks(seen: Seen, patch: pytest.MonkeyPatch) -> None:
         seen["plane"].add(cursor._data[cursor._at])
         return decode_plane(cursor, units)
 
+    def noted_class(expected: int) -> tuple[int, int]:
+        found = class_of(expected)
+        seen["class"].add(found[0])
+        return found
+
+    def noted_rest(decoder: RangeDecoder, models: Sequence[Model]) -> int:
+        rest = read_rest(decoder, models)
+        seen["rest"].add(rest)
+        return rest
+
+    def noted_shifts(decoder: RangeDecoder, rank: int) -> list[int]:
+        shifts = read_shifts(decoder, rank)
+        seen["growth of shifts"] |= set(np.diff(shifts))
+        return shifts
+
+    patch.setattr(adaptive, "class_of", noted_class)
+    patch.setattr(adaptive, "read_rest", noted_rest)
+    patch.setattr(adaptive, "read_shifts", noted_shifts)
     patch.setattr(wavelet, "read_header", noted_header)
     patch.setattr(wavelet_tree.StreamReader, "_node_bits", noted_bits)
     patch.setattr(wavelet_tree.StreamReader, "read", noted_symbols)
@@ -181,6 +231,25 @@ def test_every_kind_of_node_occurs(seen: Seen) -> None:
     # By rANS of most skews; what is decoded by a skew follows from its number alone.
     assert len(seen["skew"] & set(range(1, MOST_CODED_SKEW + 1))) > 20
     assert max(seen["skew"]) > MOST_CODED_SKEW
+
+
+def test_lossy_archives_of_every_kind_occur(seen: Seen) -> None:
+    assert seen["lossy"] == seen["lossy single file"] == {False, True}
+    exact = {predictor for is_exact, predictor in seen["loss"] if is_exact}
+    lossy = {predictor for is_exact, predictor in seen["loss"] if not is_exact}
+    assert exact == {Predictor.NONE, Predictor.BASE}
+    assert lossy == {Predictor.BASE, Predictor.LOW_RANK}
+
+
+def test_both_codes_of_factors_occur(seen: Seen) -> None:
+    assert seen["factors"] == {False, True}
+    # Of all ways to begin but the last ones, and with bits apart.
+    assert set(range(6, 16)) <= seen["class"]
+    assert max(seen["class"]) > 18
+    assert set(range(adaptive.UNARY)) <= seen["rest"]
+    assert max(seen["rest"]) > 4 * adaptive.UNARY
+    assert {0, 1} <= seen["growth of shifts"]
+    assert max(seen["growth of shifts"]) > 2
 
 
 def test_symbols_of_every_kind_occur(seen: Seen) -> None:

@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 
+import adaptive
 import low_rank
 from floats import convert
 from frames import decompress
@@ -98,17 +99,38 @@ RECORD = bytes.fromhex("030202 0000803a 0002 02140b 002c 03f201 0113")
 
 
 def test_low_rank_example() -> None:
-    factors = low_rank.parse_factors(RECORD, (3, 2))
+    factors = low_rank.parse_factors(RECORD, (3, 2), 1)
     assert factors.left.tolist() == [[5, -7, 0], [1, 0, -1]]
     assert factors.right.tolist() == [[6, -4], [-1, 2]]
     assert low_rank.encode_factors(factors)[:9] == RECORD[:9]
-    again = low_rank.parse_factors(low_rank.encode_factors(factors), (4, 2))
+    again = low_rank.parse_factors(low_rank.encode_factors(factors), (4, 2), 1)
     assert (again.left == factors.left).all()
     ones = np.ones(8, "<f4").tobytes()
     got = np.frombuffer(low_rank.add(factors, ones, "F32", 0), "<f4")
     sums = np.array([26, -12, -42, 28, 4, -8, 0, 0])
     assert got.tolist() == (1 + sums / 1024).tolist()
     assert low_rank.add(factors, ones[12:24], "F32", 3) == got[3:6].tobytes()
+
+
+ADAPTIVE = {
+    "smallest": ([0], [[0]], [[0]]),
+    "zeros": ([0, 0, 0], [[0] * 300] * 3, [[0] * 200] * 3),
+    "ones": ([0, 3, 14], [[1, -1, 0, 0] * 25] * 3, [[0, 0, 1]] * 3),
+    "up to the escape": ([2], [[*range(-14, 15)] * 3], [[11, 12, 13]]),
+    "every class": ([0], [[(-2) ** power for power in range(15)] * 40], [[32767, 0] * 40]),
+    "largest": ([0], [[32767, -32767] * 30], [[0] * 50 + [-32767] * 50]),
+    "of unlike rows": ([1, 1], [[0, 300, -2, 9000] * 9] * 2, [[1] * 100, [40] * 100]),
+}
+
+
+@pytest.mark.parametrize(("shifts", "left", "right"), ADAPTIVE.values(), ids=ADAPTIVE.keys())
+def test_adaptive_round_trip(
+    shifts: list[int], left: list[list[int]], right: list[list[int]]
+) -> None:
+    stream = adaptive.encode(shifts, left, right)
+    assert stream[-1] != 0
+    sizes = len(shifts), len(left[0]), len(right[0])
+    assert adaptive.decode(stream, *sizes) == (shifts, left, right)
 
 
 LOW_RANK_SUMS = [

@@ -4,6 +4,7 @@ FINEDELTA_PROGRAM names the program; FINEDELTA_PAIRS a folder of real pairs, whi
 where it is not set.
 """
 
+import hashlib
 import os
 import random
 import subprocess
@@ -21,7 +22,19 @@ from archive import HEADER_SIZE, open_archive
 from bases import BaseSet, is_tensor
 from checkpoints import Maker, Pair, changed, generate, lookalikes, noise, shard, tree, write_tree
 from finedelta_reader import check, unpack
-from lies import FACTOR_LIES, LIES, STORED_LIES, Change, Lie, resealed, with_factors, with_stored
+from lies import (
+    FACTOR_LIES,
+    LIES,
+    STORED_LIES,
+    Change,
+    Lie,
+    matrix,
+    resealed,
+    with_factors,
+    with_stored,
+)
+from losses import compare, near
+from lossy_lies import ADAPTIVE_LIES, LOSSY_LIES, with_body
 from primitives import DamagedError, WrongBaseError
 from programs import PROGRAM
 from records import Coder, Predictor, encode_body
@@ -59,9 +72,9 @@ def finedelta(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def finedelta_pack(pair: Pair, archive: Path) -> bytes:
+def finedelta_pack(pair: Pair, archive: Path, *options: str) -> bytes:
     bases = pair.bases or NO_BASE
-    done = finedelta("pack", *bases, pair.fine_tune, "-o", archive)
+    done = finedelta("pack", *options, *bases, pair.fine_tune, "-o", archive)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     return archive.read_bytes()
 
@@ -151,6 +164,46 @@ def test_program_unpacks_low_rank_predictions(
     assert tree(tmp_path / "out") == tree(pair.fine_tune)
 
 
+@pytest.mark.parametrize("low_rank", LOW_RANK, ids=str)
+def test_program_unpacks_adaptive_factors(
+    tuned: Pair, low_rank: tuple[int, float], tmp_path: Path
+) -> None:
+    options = Options(low_rank=low_rank, adaptive=True)
+    archive = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    done = finedelta_unpack(tuned, archive, tmp_path, "--sha256")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "out") == tree(tuned.fine_tune)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_program_unpacks_lossy_archives(tuned: Pair, adaptive: bool, tmp_path: Path) -> None:
+    options = Options(low_rank=(3, 2.0**-14), adaptive=adaptive, lossy=True)
+    archive = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    unpack(tuned.bases, archive, tmp_path / "reader")
+    done = finedelta_unpack(tuned, archive, tmp_path, "--sha256")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "out") == tree(tmp_path / "reader")
+
+
+@pytest.mark.parametrize("bits", ["1.5", "4"])
+def test_reader_unpacks_lossy_archives_of_the_program(
+    tuned: Pair, bits: str, tmp_path: Path
+) -> None:
+    archive = finedelta_pack(tuned, tmp_path / "archive", "--lossy", "--bits", bits)
+    unpack(tuned.bases, archive, tmp_path / "out")
+    opened = check(archive)
+    assert encode_body(opened.index) == opened.body
+    assert (opened.header.version, opened.header.oldest_reader) == (2, 2)
+    losses = compare(tuned, opened, tmp_path / "out")
+    for tensor in opened.index.tensors():
+        assert near(losses[tensor.name], tensor.loss), tensor.name
+    assert {b"vector", b"same", b"NaN", b"new"} <= {name for name in losses if not losses[name]}
+    assert sum(loss is not None for loss in losses.values()) >= 9
+    for file in opened.index.shards():
+        packed = (tuned.fine_tune / file.path.decode()).read_bytes()
+        assert file.packed_sha256 == hashlib.sha256(packed).digest()
+
+
 def test_program_chooses_every_predictor(tmp_path: Path) -> None:
     pair = generate(checkpoints.merge, tmp_path / "pair")
     index = check(finedelta_pack(pair, tmp_path / "archive")).index
@@ -181,6 +234,59 @@ def test_program_rejects_lies_in_factors(
     done = finedelta_unpack(small, with_factors(archive, lie), tmp_path)
     assert done.returncode == DAMAGED, done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lie", [lie[0] for lie in LOSSY_LIES.values()], ids=LOSSY_LIES.keys())
+def test_program_rejects_lies_in_lossy_archives(
+    small: Pair, lossy_archive: bytes, lie: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    done = finedelta_unpack(small, lie(lossy_archive), tmp_path)
+    assert done.returncode == DAMAGED, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lie", [lie[0] for lie in ADAPTIVE_LIES.values()], ids=ADAPTIVE_LIES.keys())
+def test_program_rejects_lies_in_adaptive_factors(
+    small: Pair, lossy_archive: bytes, lie: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    done = finedelta_unpack(small, with_factors(lossy_archive, lie), tmp_path)
+    assert done.returncode == DAMAGED, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_program_rejects_adaptive_factors_in_version_1(small: Pair, tmp_path: Path) -> None:
+    options = Options(low_rank=(2, 1.0), adaptive=True)
+    written = Writer(small.bases, small.fine_tune, options).archive()
+    assert finedelta_unpack(small, written, tmp_path).returncode == 0
+    older = with_body(written, open_archive(written).body, 1)
+    done = finedelta_unpack(small, older, tmp_path, "--force")
+    assert done.returncode == DAMAGED, done.stderr
+
+
+def test_program_and_reader_agree_on_flipped_adaptive_factors(
+    small: Pair, lossy_archive: bytes, tmp_path: Path
+) -> None:
+    """Records that lie in one bit are rejected by both, or are other factors for both."""
+    opened = open_archive(lossy_archive)
+    record = opened.factors[id(matrix(opened.index))]
+    found = {False: 0, True: 0}
+    for bit in random.Random(3).sample(range(8 * len(record)), 200):
+        flipped = bytearray(record)
+        flipped[bit // 8] ^= 1 << bit % 8
+        lie = with_factors(lossy_archive, lambda _, lie=bytes(flipped): lie)
+        folder = tmp_path / str(bit)
+        folder.mkdir()
+        done = finedelta_unpack(small, lie, folder)
+        assert done.returncode == reader_code(small, lie, folder / "reader"), bit
+        try:
+            check(lie)
+        except DamagedError:
+            rejected = True
+        else:
+            rejected = False
+        assert ("low-rank factors" in done.stderr) == rejected, (bit, done.stderr)
+        found[rejected] += 1
+    assert min(found.values()) > 10, found
 
 
 def test_program_rejects_flipped_bits(small: Pair, archive: bytes, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The Python reader against the Python writer: round trips, damage, lies and wrong bases."""
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from lies import (
     with_factors,
     with_stored,
 )
+from losses import compare
+from lossy_lies import ADAPTIVE_LIES, LOSSY_LIES, with_body
 from primitives import DamagedError, UnsupportedVersionError, WrongBaseError
 from records import Coder, Index, Kind, Predictor, encode_body
 from writer import Options, Writer, always, seal_body
@@ -100,6 +103,44 @@ def test_changed_bodies_raise_nothing_else(archive: bytes) -> None:
             continue
 
 
+def test_adaptive_round_trip(tuned: Pair, tmp_path: Path) -> None:
+    options = Options(low_rank=(5, 2.0**-20), adaptive=True)
+    archive = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    unpack(tuned.bases, archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tuned.fine_tune)
+    assert {record[:1] for record in open_archive(archive).factors.values()} == {b"\0"}
+
+
+LOSSY_OPTIONS = {
+    "adaptive": Options(low_rank=(3, 2.0**-14), adaptive=True, lossy=True),
+    "Rice": Options(low_rank=(9, 2.0**-20), lossy=True, chunk_log2=12),
+    "stored headers": Options(low_rank=(1, 2.0**-20), lossy=True, canonical=False),
+}
+
+
+@pytest.mark.parametrize("options", LOSSY_OPTIONS.values(), ids=LOSSY_OPTIONS.keys())
+def test_lossy_round_trip(tuned: Pair, options: Options, tmp_path: Path) -> None:
+    archive = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    unpack(tuned.bases, archive, tmp_path / "out")
+    opened = check(archive)
+    assert encode_body(opened.index) == opened.body
+    assert (opened.header.oldest_reader, opened.index.lossy) == (2, True)
+    found = compare(tuned, opened, tmp_path / "out")
+    assert {name for name, loss in found.items() if loss is None} >= {b"vector", b"new"}
+    assert sum(loss is not None for loss in found.values()) >= 12
+    assert found == {tensor.name: tensor.loss for tensor in opened.index.tensors()}
+
+
+def test_archives_ask_for_the_oldest_reader_that_is_enough(small: Pair) -> None:
+    def oldest(options: Options) -> int:
+        written = Writer(small.bases, small.fine_tune, options).archive()
+        return open_archive(written).header.oldest_reader
+
+    assert oldest(Options(adaptive=True, lossy=True)) == 1
+    assert oldest(Options(low_rank=(2, 1.0), adaptive=True)) == 2
+    assert oldest(Options(low_rank=(2, 2.0**-20), lossy=True)) == 2
+
+
 def set_header(archive: bytes, **changes: int) -> bytes:
     header = replace(open_archive(archive).header, **changes)
     return header.encode() + archive[HEADER_SIZE:]
@@ -154,6 +195,44 @@ def test_lies_in_factors_are_rejected(
 ) -> None:
     with pytest.raises(DamagedError, match=f"the factors of 'e': .*{message}"):
         check(with_factors(archive, lie))
+
+
+@pytest.mark.parametrize(("lie", "message"), LOSSY_LIES.values(), ids=LOSSY_LIES.keys())
+def test_lies_in_lossy_archives_are_rejected(
+    lossy_archive: bytes, lie: Callable[[bytes], bytes], message: str
+) -> None:
+    with pytest.raises(DamagedError, match=message):
+        check(lie(lossy_archive))
+
+
+@pytest.mark.parametrize(("lie", "message"), ADAPTIVE_LIES.values(), ids=ADAPTIVE_LIES.keys())
+def test_lies_in_adaptive_factors_are_rejected(
+    lossy_archive: bytes, lie: Callable[[bytes], bytes], message: str
+) -> None:
+    with pytest.raises(DamagedError, match=f"the factors of 'e': .*{message}"):
+        check(with_factors(lossy_archive, lie))
+
+
+def test_adaptive_factors_in_version_1_are_rejected(small: Pair) -> None:
+    options = Options(low_rank=(2, 1.0), adaptive=True)
+    written = Writer(small.bases, small.fine_tune, options).archive()
+    check(written)
+    with pytest.raises(DamagedError, match="the factors of 'e': 0 rows and 15 columns"):
+        check(with_body(written, open_archive(written).body, 1))
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_flipped_bits_of_adaptive_factors_raise_nothing_else(
+    lossy_archive: bytes, bit: int
+) -> None:
+    opened = open_archive(lossy_archive)
+    for at in range(len(opened.factors[id(matrix(opened.index))])):
+
+        def flipped(record: bytes, at: int = at) -> bytes:
+            return record[:at] + bytes([record[at] ^ 1 << bit]) + record[at + 1 :]
+
+        with contextlib.suppress(DamagedError):
+            check(with_factors(lossy_archive, flipped))
 
 
 def test_other_factors_are_damage(small: Pair, archive: bytes, tmp_path: Path) -> None:

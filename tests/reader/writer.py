@@ -8,15 +8,16 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import zstandard
 
-from archive import KNOWN_VERSION, Header
+from archive import Header
 from bases import fingerprint, sample
 from coders import CONSTANT_PLANE, RAW_PLANE, ZSTD_PLANE, predict
+from losses import loss_of
 from low_rank import Factors, encode_factors, made_up
 from primitives import DamagedError, hash64, hash128, string, u64
 from records import (
@@ -75,6 +76,8 @@ class Options:
     sized_frames: bool = False  # of side files
     factors: tuple[float, ...] = ()  # one: scaled predictions; two: combinations
     low_rank: tuple[int, float] | None = None  # rank and scale of made-up factors, where they fit
+    adaptive: bool = False  # the code of factors
+    lossy: bool = False  # where there are factors, what they predict comes out
 
 
 @dataclass
@@ -150,10 +153,11 @@ class Writer:
         self._options = options
         self._bases = [read_checkpoint(base) for base in bases]
         self._source = read_checkpoint(fine_tune)
-        self._index = Index(self._source.single_file, options.chunk_log2)
+        self._index = Index(self._source.single_file, chunk_log2=options.chunk_log2)
         self._base_tensors: list[Match] = []
         self._data: dict[int, bytes] = {}  # of owners of chunks by their id()
         self._factors: dict[int, Factors] = {}  # of tensors by their id()
+        self._records: dict[int, bytes] = {}  # of those factors
 
     def archive(self) -> bytes:
         index = self._index
@@ -165,8 +169,9 @@ class Writer:
         index.chunks = index.empty_chunks()
         stored = [self._encode(chunk) for chunk in index.chunks]
         self._record_bases()
-        records = {key: encode_factors(factors) for key, factors in self._factors.items()}
-        return seal(index, *regions(index, stored, records))
+        index.lossy = any(tensor.loss for tensor in index.tensors())
+        is_newer = index.lossy or (self._options.adaptive and self._records)
+        return seal(index, *regions(index, stored, self._records), 2 if is_newer else 1)
 
     def _record_bases(self) -> None:
         """Records the bases that are used, and numbers them anew."""
@@ -186,7 +191,6 @@ class Writer:
         else:
             file = self._side_file(path, content)
         file.executable = self._source.executable[path]
-        file.sha256 = hashlib.sha256(content).digest()
         return file
 
     def _shard(self, path: bytes, content: bytes) -> File:
@@ -198,16 +202,37 @@ class Writer:
         file.header = header.metadata if file.canonical else header.text
         for place in header.tensors:
             tensor = self._tensor(place)
-            self._data[id(tensor)] = content[place.begin : place.end]
+            data = content[place.begin : place.end]
+            self._data[id(tensor)] = self._lossy(tensor, data) if self._options.lossy else data
             file.tensors.append(tensor)
+        out = b"".join(self._data[id(tensor)] for tensor in file.tensors)
+        file.packed_sha256 = hashlib.sha256(content).digest()
+        file.sha256 = hashlib.sha256(content[: len(content) - len(out)] + out).digest()
         return file
+
+    def _lossy(self, tensor: Tensor, data: bytes) -> bytes:
+        """What comes out for the data of a tensor."""
+        if tensor.predictor != Predictor.LOW_RANK:
+            return data
+        (match,) = self._matches(tensor)
+        dtype = match.place.dtype
+        whole = Chunk(tensor, 0, tensor.nbytes)
+        out = predict(whole, [(dtype, match.data)], self._factors[id(tensor)])
+        tensor.loss = loss_of(match.data, dtype, data, out, tensor.dtype)
+        return out
+
+    def _matches(self, tensor: Tensor) -> list[Match]:
+        return [self._base_tensors[number] for number in tensor.base_tensors]
 
     def _side_file(self, path: bytes, content: bytes) -> File:
         small = len(content) < EMBEDDED_BELOW
         number = self._base_with(path)
+        sha256 = hashlib.sha256(content).digest()
         if number is not None and self._bases[number].contents[path] == content:
-            return File(path, Kind.REFERENCE, base_file=self._base_file(number, path))
-        file = File(path, Kind.EMBEDDED if small else Kind.STORED, size=len(content))
+            base_file = self._base_file(number, path)
+            return File(path, Kind.REFERENCE, base_file=base_file, sha256=sha256)
+        kind = Kind.EMBEDDED if small else Kind.STORED
+        file = File(path, kind, size=len(content), sha256=sha256)
         if number is not None and not small:
             file.kind, file.base_file = Kind.PATCH, self._base_file(number, path)
         self._data[id(file)] = content
@@ -244,11 +269,15 @@ class Writer:
         if self._options.low_rank is None or not converts or len(tensor.shape) < 2:
             return
         factors = made_up(tensor.shape, *self._options.low_rank)
-        record = encode_factors(factors) if factors else b""
-        if factors and len(record) < tensor.nbytes:
+        if factors is None:
+            return
+        if self._options.adaptive:
+            factors = replace(factors, shifts=np.sort(factors.shifts))
+        record = encode_factors(factors, self._options.adaptive)
+        if len(record) < tensor.nbytes:
             tensor.predictor = Predictor.LOW_RANK
             tensor.stored_factors = StoredFactors(len(record), hash64(record))
-            self._factors[id(tensor)] = factors
+            self._factors[id(tensor)], self._records[id(tensor)] = factors, record
 
     def _predictor(
         self, place: TensorPlace, matches: list[Match]
@@ -297,8 +326,7 @@ class Writer:
         return stored
 
     def _encode_tensor(self, chunk: Chunk, result: bytes) -> bytes:
-        matches = [self._base_tensors[number] for number in chunk.tensor.base_tensors]
-        bases = [(match.place.dtype, match.data) for match in matches]
+        bases = [(match.place.dtype, match.data) for match in self._matches(chunk.tensor)]
         prediction = predict(chunk, bases, self._factors.get(id(chunk.tensor)))
         chunk.coder = self._options.tensor_coder(chunk, result, prediction)
         if chunk.coder == Coder.RAW:
@@ -342,16 +370,16 @@ def regions(
     return b"".join(payload), b"".join(left)
 
 
-def seal_body(body: bytes, payload: bytes, side: bytes) -> bytes:
-    """The archive around the body of an index."""
+def seal_body(body: bytes, payload: bytes, side: bytes, version: int = 1) -> bytes:
+    """The archive around the body of an index, for readers of that version."""
     rest = u64(len(body)) + compress(body)
     index = hash128(rest) + rest
-    header = Header(KNOWN_VERSION, KNOWN_VERSION, len(payload), len(side), len(index))
+    header = Header(version, version, len(payload), len(side), len(index))
     return header.encode() + payload + side + index
 
 
-def seal(index: Index, payload: bytes, side: bytes) -> bytes:
-    return seal_body(encode_body(index), payload, side)
+def seal(index: Index, payload: bytes, side: bytes, version: int = 1) -> bytes:
+    return seal_body(encode_body(index), payload, side, version)
 
 
 def write_archive(

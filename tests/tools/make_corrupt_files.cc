@@ -88,9 +88,12 @@ int main(int argc, char** argv) try {
     write_fuzz_inputs(folder, lie.name, lie.archive, lie.seen != Seen::kOpening);
   }
   for (const auto& [name, input] : sound_coder_inputs()) write(folder / "coders" / name, input);
-  const std::string sound = seal(regions_of(sample_parts()));
-  write(folder / "sound" / "files" / "sound", sound);
-  write_fuzz_inputs(folder / "sound", "sound", sound, true);
+  for (const auto& [name, parts] :
+       {std::pair{"sound", sample_parts()}, std::pair{"lossy_sound", lossy_sample()}}) {
+    const std::string sound = seal(regions_of(parts));
+    write(folder / "sound" / "files" / name, sound);
+    write_fuzz_inputs(folder / "sound", name, sound, true);
+  }
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
