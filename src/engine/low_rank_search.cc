@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "engine/matrix_reader.h"
 #include "kernels/cast.h"
 #include "match/match.h"
 #include "predict/low_rank/detect.h"
@@ -47,7 +48,8 @@ class Search {
     matrix_ = matrix_shape(question_.shape);
     matrix_.rows = std::min(matrix_.rows, base.rows);
     if (std::min(matrix_.rows, matrix_.columns) < kLeastSide) return std::nullopt;
-    const MatrixPair pair = make_pair();
+    MatrixReader reader(question_.tensor, question_.base, matrix_);
+    const MatrixPair pair = reader.pair();
     FINEDELTA_ASSIGN(const size_t rank, rank_to_try(pair));
     if (rank == 0) return std::nullopt;
     FINEDELTA_ASSIGN(const LowRankChoice choice, find_factors(pair, rank));
@@ -63,22 +65,6 @@ class Search {
     if (of_level >= of_adapter) return of_level;
     FINEDELTA_ASSIGN(const bool merged, looks_merged(pair));
     return merged ? of_adapter : of_level;
-  }
-
-  MatrixPair make_pair() {
-    const uint64_t row_bytes = matrix_.columns * dtype_unit(question_.tensor.dtype);
-    return {.dtype = question_.tensor.dtype,
-            .rows = matrix_.rows,
-            .columns = matrix_.columns,
-            .read_fine =
-                [this, row_bytes](uint64_t row, MutableBytes to) {
-                  return question_.tensor.read(row * row_bytes, to);
-                },
-            .read_base =
-                [this](uint64_t row, MutableBytes to) {
-                  return reader_.predict({.predictor = Predictor::kBase}, {&question_.base, 1},
-                                         question_.tensor.dtype, row * matrix_.columns, to);
-                }};
   }
 
   // Estimates with and without, by the coders that will be used.
@@ -101,7 +87,6 @@ class Search {
   const int level_;
   Sampler& sampler_;
   MatrixShape matrix_;
-  PredictionReader reader_;
 };
 
 }  // namespace
