@@ -19,6 +19,7 @@ LEVELS = {
     "archive": 4,
     "match": 4,
     "engine": 5,
+    "lora": 6,
 }
 PUBLIC = "finedelta"
 QUOTED_LIBRARIES = {"hwy"}  # as Highway's documentation writes its headers
