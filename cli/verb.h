@@ -25,6 +25,10 @@ struct Arguments {
   std::vector<std::string> thread_text;  // as given; `threads` is what it means
   std::vector<std::string> memory_text;
   std::vector<std::string> level_text;
+  std::vector<std::string> size_text;
+  std::vector<std::string> energy_text;
+  std::vector<std::string> max_rank_text;
+  std::vector<std::string> from_archive;  // never an empty string
   unsigned threads = 0;
   int level = kDefaultLevel;
   uint64_t memory = kDefaultMemory;
@@ -32,6 +36,7 @@ struct Arguments {
   bool all = false;
   bool weights_only = false;
   bool sha256 = false;
+  bool plus_residual = false;
   bool force = false;
   bool json = false;
   bool quiet = false;
@@ -68,8 +73,9 @@ extern const Verb kVerify;
 extern const Verb kInspect;
 extern const Verb kPlan;
 extern const Verb kExtract;
+extern const Verb kLora;
 
-inline const std::array kVerbs{&kPack, &kUnpack, &kVerify, &kInspect, &kPlan, &kExtract};
+inline const std::array kVerbs{&kPack, &kUnpack, &kVerify, &kInspect, &kPlan, &kExtract, &kLora};
 
 // Options that several verbs share.
 inline constexpr Option kNoBaseOption{"--no-base", "", "take one model alone, without a base",

@@ -15,6 +15,7 @@ constexpr std::array<std::string_view, 4> kEmbeddings = {"wte", "wpe", "shared",
 constexpr std::array<std::string_view, 3> kNoEmbeddings = {"embed_out", "proj", "projection"};
 
 constexpr std::array<std::string_view, 4> kConv1D = {"c_attn", "c_proj", "c_fc", "q_attn"};
+constexpr std::string_view kTiedOutputLayer = "lm_head";
 constexpr std::array<std::string_view, 4> kInputEmbeddings = {"embed_tokens", "wte", "embed_in",
                                                               "word_embeddings"};
 constexpr std::array<std::string_view, 2> kOutputLayers = {kTiedOutputLayer, "embed_out"};
@@ -41,12 +42,18 @@ ModuleKind kind_of(std::string_view module, const ModelFacts& facts) {
   return is_conv1d ? ModuleKind::kTransposed : ModuleKind::kLinear;
 }
 
-bool is_input_embedding(std::string_view module) {
-  return std::ranges::find(kInputEmbeddings, last_part(module)) != kInputEmbeddings.end();
-}
-
 bool is_output_layer(std::string_view module) {
   return std::ranges::find(kOutputLayers, last_part(module)) != kOutputLayers.end();
+}
+
+bool ties_output(const ModelFacts& facts, bool has_output_layer) {
+  return facts.is_causal_lm && facts.ties_word_embeddings.value_or(!has_output_layer);
+}
+
+std::string tied_to(std::string_view module, bool is_tied) {
+  const bool is_input =
+      std::ranges::find(kInputEmbeddings, last_part(module)) != kInputEmbeddings.end();
+  return std::string(is_tied && is_input ? kTiedOutputLayer : "");
 }
 
 std::string name_of_a(std::string_view module, ModuleKind kind) {

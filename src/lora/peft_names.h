@@ -20,10 +20,15 @@ enum class ModuleKind : uint8_t {
 };
 [[nodiscard]] ModuleKind kind_of(std::string_view module, const ModelFacts& facts);
 
-// The two that some models tie: the output layer has the input embedding's weight.
-[[nodiscard]] bool is_input_embedding(std::string_view module);
+// Whether it is an output layer: some models give it the input embedding's weight.
 [[nodiscard]] bool is_output_layer(std::string_view module);
-inline constexpr std::string_view kTiedOutputLayer = "lm_head";
+
+// Whether a model ties them: a causal language model that has no output layer of its own does,
+// whether or not its configuration says so.
+[[nodiscard]] bool ties_output(const ModelFacts& facts, bool has_output_layer);
+
+// The output layer that is tied to this module; empty: none.
+[[nodiscard]] std::string tied_to(std::string_view module, bool is_tied);
 
 // Names of tensors in adapter_model.safetensors. A holds `rank` rows, one for each input, B a row
 // for each output.
