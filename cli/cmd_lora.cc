@@ -41,7 +41,7 @@ constexpr std::array kOptions{kOutput,       kSize,        kEnergy,      kMaxRan
                               kMemoryOption, kJsonOption,  kQuietOption};
 
 template <typename T>
-std::optional<T> number(std::string_view text) {
+std::optional<T> number(const std::string& text) {
   T value{};
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);

@@ -19,7 +19,6 @@ namespace finedelta {
 namespace {
 
 using peft::Adapter;
-using peft::AdapterModule;
 using peft::MatrixFactors;
 using peft::Ranks;
 

@@ -23,7 +23,6 @@ namespace finedelta {
 
 namespace {
 
-using peft::Adapter;
 using peft::AdapterLayout;
 using peft::Change;
 using peft::Ranks;
@@ -209,7 +208,11 @@ class Maker {
 Result<uint64_t> pack_residual(const std::string& base, const std::string& fine_tune,
                                const AtomicDirectory& directory, const LoraOptions& options) {
   PackOptions pack_options;
-  static_cast<Options&>(pack_options) = options;
+  pack_options.threads = options.threads;
+  pack_options.memory = options.memory;
+  pack_options.progress = options.progress;
+  pack_options.note = options.note;
+  pack_options.cancel = options.cancel;
   pack_options.level = kSmallestLevel;
   const std::string archive = directory.path() + '/' + std::string(kResidual);
   FINEDELTA_ASSIGN(const PackReport report, pack({base}, fine_tune, archive, pack_options));
