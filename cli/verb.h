@@ -29,6 +29,9 @@ struct Arguments {
   std::vector<std::string> size_text;
   std::vector<std::string> ratio_text;
   std::vector<std::string> max_error_text;
+  std::vector<std::string> energy_text;
+  std::vector<std::string> max_rank_text;
+  std::vector<std::string> from_archive;  // never an empty string
   unsigned threads = 0;
   int level = kDefaultLevel;
   uint64_t memory = kDefaultMemory;
@@ -37,6 +40,7 @@ struct Arguments {
   bool lossy = false;
   bool weights_only = false;
   bool sha256 = false;
+  bool plus_residual = false;
   bool force = false;
   bool json = false;
   bool quiet = false;
@@ -73,8 +77,9 @@ extern const Verb kVerify;
 extern const Verb kInspect;
 extern const Verb kPlan;
 extern const Verb kExtract;
+extern const Verb kLora;
 
-inline const std::array kVerbs{&kPack, &kUnpack, &kVerify, &kInspect, &kPlan, &kExtract};
+inline const std::array kVerbs{&kPack, &kUnpack, &kVerify, &kInspect, &kPlan, &kExtract, &kLora};
 
 // Options that several verbs share.
 inline constexpr Option kNoBaseOption{"--no-base", "", "take one model alone, without a base",

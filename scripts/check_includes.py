@@ -20,6 +20,7 @@ LEVELS = {
     "archive": 5,
     "match": 5,
     "engine": 6,
+    "lora": 7,
 }
 PUBLIC = "finedelta"
 QUOTED_LIBRARIES = {"hwy"}  # as Highway's documentation writes its headers

@@ -4,6 +4,7 @@
 
 #include "finedelta/archive_reader.h"
 #include "finedelta/inspect.h"
+#include "finedelta/lora.h"
 #include "finedelta/options.h"
 #include "finedelta/pack.h"
 #include "finedelta/plan.h"

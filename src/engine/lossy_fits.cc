@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "engine/matrix_reader.h"
 #include "lossy/lossy_factors.h"
 
 namespace finedelta {
@@ -70,10 +71,9 @@ class LossyFits::Fitting {
     const size_t rank = rank_to_try(shape);
     if (std::min({shape.rows, shape.columns, rank}) < kLeastSide) return {};
     const auto question = ask_low_rank(*shard, *source, inputs_.shard(ref), base, formula);
-    PredictionReader reader;
-    FINEDELTA_ASSIGN(
-        const SingularDirections directions,
-        fit_low_rank(matrix_pair(question, shape.rows, reader), {.rank = rank, .passes = kPasses}));
+    MatrixReader reader(question.tensor, question.base, shape);
+    FINEDELTA_ASSIGN(const SingularDirections directions,
+                     fit_low_rank(reader.pair(), {.rank = rank, .passes = kPasses}));
     if (!directions.complete) {
       incomplete_[number] = true;
       return {};

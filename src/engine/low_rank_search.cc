@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "engine/matrix_reader.h"
 #include "kernels/cast.h"
 #include "match/match.h"
 #include "predict/low_rank/detect.h"
@@ -40,7 +41,8 @@ class Search {
     matrix_ = matrix_shape(question_.shape);
     matrix_.rows = std::min(matrix_.rows, base.rows);
     if (std::min(matrix_.rows, matrix_.columns) < kLeastSide) return std::nullopt;
-    const MatrixPair pair = matrix_pair(question_, matrix_.rows, reader_);
+    MatrixReader reader(question_.tensor, question_.base, matrix_);
+    const MatrixPair pair = reader.pair();
     FINEDELTA_ASSIGN(const size_t rank, rank_to_try(pair));
     if (rank == 0) return std::nullopt;
     FINEDELTA_ASSIGN(const LowRankChoice choice, find_factors(pair, rank));
@@ -78,7 +80,6 @@ class Search {
   const int level_;
   Sampler& sampler_;
   MatrixShape matrix_;
-  PredictionReader reader_;
 };
 
 }  // namespace
@@ -91,22 +92,6 @@ LowRankQuestion ask_low_rank(const Shard& shard, const safetensors::Tensor& tens
           .base = tensor_source(base_shard, base),
           .base_shape = base.shape,
           .formula = formula};
-}
-
-MatrixPair matrix_pair(const LowRankQuestion& question, uint64_t rows, PredictionReader& reader) {
-  const DType dtype = question.tensor.dtype;
-  const uint64_t columns = matrix_shape(question.shape).columns;
-  return {.dtype = dtype,
-          .rows = rows,
-          .columns = columns,
-          .read_fine = [&question, row_bytes = columns * dtype_unit(dtype)](
-                           uint64_t row,
-                           MutableBytes to) { return question.tensor.read(row * row_bytes, to); },
-          .read_base =
-              [&question, &reader, columns](uint64_t row, MutableBytes to) {
-                return reader.predict({.predictor = Predictor::kBase}, {&question.base, 1},
-                                      question.tensor.dtype, row * columns, to);
-              }};
 }
 
 size_t affordable_rank(const MatrixShape& matrix, size_t rank) {

@@ -34,10 +34,6 @@ struct LowRankAnswer {
                                            const Shard& base_shard, const safetensors::Tensor& base,
                                            const Formula& formula);
 
-// The first `rows` rows of both as matrices. What it holds must outlive it; not thread-safe.
-[[nodiscard]] MatrixPair matrix_pair(const LowRankQuestion& question, uint64_t rows,
-                                     PredictionReader& reader);
-
 // Whether a tensor of this prediction may have a low-rank one instead.
 [[nodiscard]] bool may_be_low_rank(const Formula& formula, DType base_dtype,
                                    const safetensors::Tensor& tensor);

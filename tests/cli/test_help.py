@@ -61,6 +61,8 @@ def test_help_fits_a_terminal(run, words):
     ("inspect", "--threads --memory --json --quiet --help"),
     ("plan", "--no-base --all --level --threads --memory --json --quiet --help"),
     ("extract", "--output --force --threads --memory --json --quiet --help"),
+    ("lora", "--output --size --energy --max-rank --plus-residual --from-archive --force --threads "
+             "--memory --json --quiet --help"),
 ])
 def test_options(run, verb, options):
     section = run(verb, "--help").out.split("\nOPTIONS\n")[1].split("\n\n")[0]

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import make_model, read_safetensors
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "json.md"
 
@@ -46,7 +47,7 @@ def test_every_section_is_documented():
     assert list(KEYS) == [
         "error", "error: error", "pack", "unpack", "verify", "inspect", "inspect: bases[]",
         "inspect: files[]", "inspect: tensors[]", "inspect: tensors[].coders[]",
-        "inspect: tensors[].error", "plan", "plan: tensors[]", "extract"]
+        "inspect: tensors[].error", "plan", "plan: tensors[]", "extract", "lora", "lora: tensors[]"]
 
 
 def test_pack(run, pair, tmp_path):
@@ -130,6 +131,24 @@ def test_extract(run, pair, archive):
     result = report(run, "extract", "base", "tune.fd", "weight[0:2]", "-o", "x.safetensors")
     check(result, "extract")
     assert (result["output"], result["tensors"], result["bytes"]) == ("x.safetensors", 1, 256)
+
+
+def test_lora(run, pair, tmp_path):
+    base, _ = pair
+    tensors = read_safetensors(base / "model.safetensors")
+    for folder, step in (("b", 0), ("t", 1)):
+        weight = bytearray(tensors["weight"][2])
+        weight[0] += step
+        make_model(tmp_path / folder, {"model.q.weight": ("BF16", [128, 64], bytes(weight))})
+    result = report(run, "lora", "b", "t", "-o", "x")
+    check(result, "lora")
+    for tensor in result["tensors"]:
+        check(tensor, "lora: tensors[]")
+    assert without(result, "tensors", "seconds", "energy_kept") == {
+        "output": "x", "adapter_bytes": (tmp_path / "x" / "adapter_model.safetensors").stat().st_size,
+        "residual_bytes": 0, "modules": 1, "saved_modules": 0, "left_out": 0, "largest_rank": 1,
+        "notes": []}
+    assert result["energy_kept"] == pytest.approx(1, abs=1e-4)
 
 
 def test_quiet_keeps_the_object(run, pair):

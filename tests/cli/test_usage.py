@@ -7,6 +7,9 @@ ONE_MODEL = ("one model is not enough: name a base before the fine-tune, or give
              "the model alone")
 NO_DASH = ("-o - is not possible: the output is written out of order and checked before it appears, "
            "so it must be a path")
+ONE_BUDGET = "--size, --energy and --max-rank exclude each other"
+ALONE = ("--from-archive takes all that the archive holds: no model, no budget and no --plus-residual "
+         "go with it")
 
 
 @pytest.mark.parametrize("words, message", [
@@ -88,6 +91,25 @@ def test_program(run, words, message):
     ("extract", ["-o", "x", "a", "b"], "none of the arguments is an archive"),
     ("extract", ["a", "b"], "'extract' needs -o FILE"),
     ("extract", ["a", "b", "-o", "-"], NO_DASH),
+    ("lora", ["a", "b"], "'lora' needs -o DIR"),
+    ("lora", ["a", "-o", "x"], "name one base and one fine-tune, or give --from-archive"),
+    ("lora", ["a", "b", "c", "-o", "x"], "name one base and one fine-tune, or give --from-archive"),
+    ("lora", ["a", "b", "-o", "x", "--size", "big"], "--size 'big' is not a size such as 20MB or 64KiB"),
+    ("lora", ["a", "b", "-o", "x", "--energy", "1"], "--energy '1' is not a number between 0 and 1"),
+    ("lora", ["a", "b", "-o", "x", "--energy", "0"], "--energy '0' is not a number between 0 and 1"),
+    ("lora", ["a", "b", "-o", "x", "--energy", "nan"],
+     "--energy 'nan' is not a number between 0 and 1"),
+    ("lora", ["a", "b", "-o", "x", "--energy", "0.9x"],
+     "--energy '0.9x' is not a number between 0 and 1"),
+    ("lora", ["a", "b", "-o", "x", "--max-rank", "0"], "--max-rank '0' is not a number from 1 on"),
+    ("lora", ["a", "b", "-o", "x", "--max-rank", "-3"], "--max-rank '-3' is not a number from 1 on"),
+    ("lora", ["a", "b", "-o", "x", "--size", "1MB", "--max-rank", "8"], ONE_BUDGET),
+    ("lora", ["a", "b", "-o", "x", "--energy", "0.9", "--max-rank", "8"], ONE_BUDGET),
+    ("lora", ["a", "-o", "x", "--from-archive", "y.fd"], ALONE),
+    ("lora", ["-o", "x", "--from-archive", "y.fd", "--size", "1MB"], ALONE),
+    ("lora", ["-o", "x", "--from-archive", "y.fd", "--plus-residual"], ALONE),
+    ("lora", ["-o", "x", "--from-archive", ""], "--from-archive is empty"),
+    ("lora", ["a", "b", "-o", "x", "--level", "3"], "unknown option '--level'"),
 ])
 def test_verb(run, verb, words, message):
     outcome = run(verb, *words)

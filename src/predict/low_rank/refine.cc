@@ -16,6 +16,7 @@
 #include "predict/low_rank/blocking.h"
 #include "predict/low_rank/difference_rows.h"
 #include "predict/low_rank/rotate.h"
+#include "predict/low_rank/rounding.h"
 
 namespace finedelta {
 
@@ -31,21 +32,14 @@ constexpr uint64_t kFinestShare = 4;
 // Keeps normal equations solvable: of the mean of their diagonal.
 constexpr double kRidge = 1e-7;
 
-// The exponent of the unit in the last place of a value of F32 with this exponent field.
-int unit_exponent(DType dtype, int field) {
-  if (dtype == DType::kF16) return std::max(field - 127, -14) - 10;
-  return std::max(field, 1) - 127 - (dtype == DType::kBF16 ? 7 : 23);
-}
-
 // Weights by the exponent field of the fine-tune's value.
 class Weights {
  public:
   Weights(DType dtype, double variance) : variance_(variance) {
-    for (int field = 0; field < 256; ++field) {
-      const double rounding = std::exp2(2.0 * unit_exponent(dtype, field)) / 12;
+    std::ranges::transform(rounding_variances(dtype), weights_.begin(), [&](double rounding) {
       // In units that keep sums within F32.
-      weights_[static_cast<size_t>(field)] = static_cast<float>(variance / (rounding + variance));
-    }
+      return static_cast<float>(variance / (rounding + variance));
+    });
   }
 
   [[nodiscard]] static size_t field(float value) {
