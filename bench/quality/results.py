@@ -1,0 +1,69 @@
+"""What was measured of one fine-tune: written by run.py as JSON, read by report.py."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+LOSSLESS = "without loss"  # the setting that all tables leave out
+
+Metrics = dict[str, float]  # what Evaluator.measure gives
+
+
+@dataclass(frozen=True)
+class Row:
+    family: str
+    setting: str
+    bytes: int
+    on: dict[str, Metrics]  # by text
+
+    @property
+    def kl(self) -> float:
+        """On the fine-tune's own text, which is the first."""
+        return next(iter(self.on.values()))["kl"]
+
+
+@dataclass(frozen=True)
+class Report:
+    name: str
+    weights: int
+    base: dict[str, Metrics]  # by text
+    fine: dict[str, Metrics]
+    rows: list[Row]
+
+    @property
+    def text(self) -> str:
+        """The fine-tune's own."""
+        return next(iter(self.base))
+
+    @property
+    def base_kl(self) -> float:
+        return self.base[self.text]["kl"]
+
+    def bits(self, row: Row) -> float:
+        """For each weight of the whole model."""
+        return 8 * row.bytes / self.weights
+
+    def families(self) -> dict[str, list[Row]]:
+        """Those with loss."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            if row.setting != LOSSLESS:
+                found.setdefault(row.family, []).append(row)
+        return found
+
+    def lossless(self) -> Row | None:
+        return next((row for row in self.rows if row.setting == LOSSLESS), None)
+
+
+def read_report(file: Path) -> Report:
+    stored = json.loads(file.read_text())
+    return Report(**stored | {"rows": [Row(**row) for row in stored["rows"]]})
+
+
+def frontier(rows: list[Row]) -> list[Row]:
+    """Those to which no other is preferable in both bytes and KL, smallest first."""
+    best: list[Row] = []
+    for row in sorted(rows, key=lambda row: (row.bytes, row.kl)):
+        if not best or row.kl < best[-1].kl:
+            best.append(row)
+    return best
