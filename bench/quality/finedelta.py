@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pair import Pair
-from results import LOSSLESS
+from results import BUDGETS, LOSSLESS
 from weights import State, read_state
 
-BITS = (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2)  # for each weight
+# For each weight: those of the tables, and some between them for the plots.
+BITS = sorted({*BUDGETS, 0.075, 0.15, 0.3, 0.75, 1.5})
 
 
 @dataclass(frozen=True)

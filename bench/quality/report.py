@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 from curves import plot
-from results import Report, Row, frontier, read_report
+from results import BUDGETS, Report, Row, frontier, read_report
 
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
-BUDGETS = (0.05, 0.1, 0.2, 0.5, 1, 2)  # bits per weight
 
 
 def summary(report: Report) -> list[str]:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+BUDGETS = (0.05, 0.1, 0.2, 0.5, 1, 2)  # bits per weight, for which tables have columns
 LOSSLESS = "without loss"  # the setting that all tables leave out
 
 Metrics = dict[str, float]  # what Evaluator.measure gives

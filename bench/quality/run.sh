@@ -12,9 +12,10 @@ pairs=$1
 shift
 python=build/venv-quality/bin/python
 reports=build/quality
+cores=$(nproc)  # before OMP_NUM_THREADS, which nproc takes for the answer
 export PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 TRANSFORMERS_OFFLINE=1
 
 mkdir -p "$reports"
 printf '%s\n' sft sft-strong sft-b |
-  xargs -P "$(nproc)" -I {} "$python" bench/quality/run.py "$pairs" {} "$reports/{}.json" "$@"
+  xargs -P "$cores" -I {} "$python" bench/quality/run.py "$pairs" {} "$reports/{}.json" "$@"
 "$python" bench/quality/report.py docs/lossy.md "$reports"/{sft,sft-strong,sft-b}.json

@@ -44,4 +44,4 @@ def kept_mask(settings: np.ndarray, count: int) -> np.ndarray:
 
 
 def points() -> list[Dare]:
-    return [Dare(drop) for drop in (0.4, 0.6, 0.7, 0.8, 0.86, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)]
+    return [Dare(drop) for drop in (0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99)]

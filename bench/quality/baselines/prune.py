@@ -56,5 +56,5 @@ def points() -> list[Prune]:
         Prune(share, among, rescaled)
         for among in ("model", "matrix")
         for rescaled in (False, True)
-        for share in (0.002, 0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.4)
+        for share in (0.002, 0.005, 0.01, 0.03, 0.1, 0.2, 0.4)
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from layouts import add_codes, add_floats, add_words, read_codes, read_floats, read_words
 from pair import Pair, Singular, spans
+from results import BUDGETS
 from store import Reader, Writer
 from weights import State, from_bits, to_bits
 
@@ -15,6 +16,8 @@ from .baseline import Baseline
 from .integers import Grid, quantised
 
 FP16 = 0  # in place of a number of levels
+# What a number takes in a file, about, by its levels.
+STORED_BITS = {FP16: 13.7, 255: 7.1, 15: 3.4, 7: 2.55, 4: 1.88}
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,9 @@ def factors(matrix: Singular, rank: int) -> list[np.ndarray]:
 
 
 def points() -> list[Svd]:
-    """About 0.05 to 2.4 bits a weight in each kind of number."""
-    bits = (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6, 2.4)
+    """A little below each budget of the tables, in each kind of number."""
     return [
-        Svd(float(f"{bit / width:.3g}"), levels)
-        for levels, width in ((FP16, 16), (255, 8), (15, 4))
-        for bit in bits
+        Svd(float(f"{0.93 * budget / bits:.3g}"), levels)
+        for levels, bits in STORED_BITS.items()
+        for budget in BUDGETS
     ]

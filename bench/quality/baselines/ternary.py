@@ -46,7 +46,7 @@ class Ternary(Baseline):
         return delta * np.repeat(scales, sizes)
 
 
-SHARES = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
+SHARES = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.4)
 VARIANTS = (
     ("matrix", "least squares", "matrix"),
     ("matrix", "unbiased", "matrix"),
