@@ -18,7 +18,7 @@ BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
 def summary(report: Report) -> list[str]:
     """For each family the least KL within some budgets, and what the file really took."""
     lines = [
-        "| | " + " | ".join(f"{bits:g} bits" for bits in BUDGETS) + " |",
+        "| bits per weight, at most | " + " | ".join(f"{bits:g}" for bits in BUDGETS) + " |",
         "|---" + "|---:" * len(BUDGETS) + "|",
     ]
     for family, rows in report.families().items():
@@ -26,20 +26,9 @@ def summary(report: Report) -> list[str]:
         for budget in BUDGETS:
             fitting = [row for row in frontier(rows) if report.bits(row) <= budget]
             best = fitting[-1] if fitting else None
-            cells.append(f"{number(best.kl)} ({report.bits(best):.2f})" if best else "-")
+            cells.append(f"{best.kl:.3g} ({report.bits(best):.2f})" if best else "-")
         lines.append(f"| {family} | {' | '.join(cells)} |")
     return lines
-
-
-def number(value: float) -> str:
-    """Three digits, and no power of ten."""
-    if value < 1e-6:
-        return "< 0.000001"
-    return f"{value:.{max(3, 2 - exponent(value))}f}"
-
-
-def exponent(value: float) -> int:
-    return int(f"{value:e}".split("e")[1])
 
 
 def percent(value: float) -> str:
@@ -47,13 +36,13 @@ def percent(value: float) -> str:
 
 
 def details(report: Report) -> list[str]:
-    """All that is on the frontier of its family."""
+    """All that was measured."""
     others = list(report.base)[1:]
     heads = ["", "setting", "bytes", "bits a weight", "KL", "KL closed", "same top-1", "perplexity",
              "gap recovered", *(f"KL on {text}" for text in others)]  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---|---" + "|---:" * (len(heads) - 2) + "|"]
     for family, rows in report.families().items():
-        lines += [f"| {family} | {' | '.join(cells(report, row, others))} |" for row in frontier(rows)]
+        lines += [f"| {family} | {' | '.join(cells(report, row, others))} |" for row in rows]
     return lines
 
 
@@ -63,12 +52,12 @@ def cells(report: Report, row: Row, others: list[str]) -> list[str]:
         row.setting,
         f"{row.bytes:,}",
         f"{report.bits(row):.3f}",
-        f"{number(own['kl'])} ± {number(own['kl_error'])}",
+        f"{own['kl']:.3g} ± {own['kl_error']:.1g}",
         percent(1 - own["kl"] / base["kl"]),
         percent(own["same_top1"]),
         f"{own['ppl']:.2f}",
         percent((base["ppl"] - own["ppl"]) / (base["ppl"] - fine["ppl"])),
-        *(number(row.on[text]["kl"]) for text in others),
+        *(f"{row.on[text]['kl']:.3g}" for text in others),
     ]
 
 
@@ -82,14 +71,14 @@ def section(report: Report, plot: str) -> list[str]:
     return [
         f"### {report.name}",
         "",
-        f"On {text}-eval the base's KL is {number(base['kl'])} ± {number(base['kl_error'])}, its "
+        f"On {text}-eval the base's KL is {base['kl']:.3g} ± {base['kl_error']:.1g}, its "
         f"perplexity {base['ppl']:.2f}; the fine-tune's is {fine['ppl']:.2f}.{exact}",
         "",
         f"![KL against bits per weight]({plot})",
         "",
         *summary(report),
         "",
-        "<details><summary>The points of the lines</summary>",
+        "<details><summary>All that was measured</summary>",
         "",
         *details(report),
         "",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BUDGETS = (0.05, 0.1, 0.2, 0.5, 1, 2)  # bits per weight, for which tables have columns
+HARDLY_MORE = 1.02
 LOSSLESS = "without loss"  # the setting that all tables leave out
 
 Metrics = dict[str, float]  # what Evaluator.measure gives
@@ -62,9 +63,14 @@ def read_report(file: Path) -> Report:
 
 
 def frontier(rows: list[Row]) -> list[Row]:
-    """Those to which no other is preferable in both bytes and KL, smallest first."""
-    best: list[Row] = []
-    for row in sorted(rows, key=lambda row: (row.bytes, row.kl)):
-        if not best or row.kl < best[-1].kl:
-            best.append(row)
-    return best
+    """Those that no other beats in KL with hardly more bytes, smallest first."""
+    return [
+        row
+        for row in sorted(rows, key=lambda row: row.bytes)
+        if not any(beats(other, row) for other in rows)
+    ]
+
+
+def beats(other: Row, row: Row) -> bool:
+    """A line through points that differ in KL alone would be a staircase."""
+    return other.bytes <= HARDLY_MORE * row.bytes and (other.kl, other.bytes) < (row.kl, row.bytes)
