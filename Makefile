@@ -6,7 +6,7 @@ SOURCES = find include src cli tests fuzz examples bench -name '*.cc' -o -name '
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 
-.PHONY: build test demo bench install format check-format check-includes tidy clean help
+.PHONY: build test demo bench bench-quality install format check-format check-includes tidy clean help
 
 build:  ## the library and the program build/release/finedelta
 	scripts/setup.sh build
@@ -27,6 +27,10 @@ bench: test  ## measure docs/benchmarks.md anew; needs FINEDELTA_PAIRS and 14 GB
 	cmake --preset release -DFINEDELTA_BENCH=ON
 	cmake --build --preset release -j $(JOBS) --target finedelta-bench
 	bench/report.sh $(FINEDELTA_PAIRS) $(or $(SCRATCH),/tmp)
+
+bench-quality: build  ## measure docs/lossy.md anew; needs FINEDELTA_PAIRS
+	scripts/setup.sh quality
+	bench/quality/run.sh $(FINEDELTA_PAIRS) build/release/finedelta
 
 install:  ## copy program, library and headers of `make build` to PREFIX (default /usr/local)
 	@test -x build/release/finedelta || \

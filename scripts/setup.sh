@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Installs what is missing to build (build), test (test) or check everything (ci) on Debian 12 or
-# newer and Ubuntu 24.04 or newer. Elsewhere it says what is needed and goes on if it is there.
+# Installs what is missing to build (build), test (test), check everything (ci) or measure what models
+# do (quality: PyTorch, some gigabytes) on Debian 12 or newer and Ubuntu 24.04 or newer. Elsewhere it
+# says what is needed and goes on if it is there.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 
 kBuildPackages=(g++ cmake ninja-build ccache libhwy-dev libzstd-dev libxxhash-dev libssl-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev libeigen3-dev)
-kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev python3-venv ca-certificates)
+kPythonPackages=(python3-venv ca-certificates)
+kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev "${kPythonPackages[@]}")
 kCiPackages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev libbenchmark-dev)
 
 usage() {
-  echo "usage: scripts/setup.sh build|test|ci" >&2
+  echo "usage: scripts/setup.sh build|test|ci|quality" >&2
   exit 2
 }
 
@@ -49,7 +51,7 @@ go_on_without_apt() {
   echo "The tools are here; going on." >&2
 }
 
-# Sets `python` to what the tests' Python is made from: the system's own where it will do, since
+# Sets `python` to what virtual environments are made from: the system's own where it will do, since
 # another one of that name may move away. Ends here where there is none.
 find_python() {
   for python in /usr/bin/python3 python3; do
@@ -58,7 +60,7 @@ find_python() {
       return
     fi
   done
-  echo "The tests need Python 3.11 or newer with its modules venv and ensurepip; neither" \
+  echo "Tests and benchmarks need Python 3.11 or newer with its modules venv and ensurepip; neither" \
     "/usr/bin/python3 nor the first python3 in PATH will do." >&2
   exit 1
 }
@@ -111,9 +113,9 @@ ensure_packages() {
   fi
 }
 
-# The Python of the tests, made anew when its requirements change.
+# ensure_venv VENV REQUIREMENTS: a Python of its own, made anew when its requirements change.
 ensure_venv() {
-  local venv=build/venv requirements=tests/requirements.txt
+  local venv=$1 requirements=$2
   if cmp -s "$requirements" "$venv/requirements.txt" && "$venv/bin/python" -c '' 2>/dev/null; then
     return
   fi
@@ -138,8 +140,15 @@ case $step in
     packages+=("${kTestPackages[@]}" "${kCiPackages[@]}")
     tools+=(clang++-19 run-clang-tidy-19 clang-format-19)
     ;;
+  quality)
+    packages=("${kPythonPackages[@]}")
+    tools=()
+    ;;
   *) usage ;;
 esac
 
 ensure_packages
-[[ $step == build ]] || ensure_venv
+case $step in
+  test | ci) ensure_venv build/venv tests/requirements.txt ;;
+  quality) ensure_venv build/venv-quality bench/quality/requirements.txt ;;
+esac
