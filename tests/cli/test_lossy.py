@@ -2,11 +2,27 @@
 
 import hashlib
 import json
+import random
 import re
+import struct
 
 import pytest
-from conftest import assert_error, read_safetensors
+from conftest import assert_error, read_safetensors, write_safetensors
 from test_json import check
+
+
+@pytest.fixture
+def pair(pair):
+    """The weights of `tune` are many steps from those of `base`."""
+    shard = pair[1] / "model.safetensors"
+    tensors = read_safetensors(shard)
+    dtype, shape, data = tensors["weight"]
+    generator = random.Random(1)
+    values = [value + generator.randrange(-20, 21)
+              for value in struct.unpack(f"<{len(data) // 2}H", data)]
+    tensors["weight"] = dtype, shape, struct.pack(f"<{len(values)}H", *values)
+    write_safetensors(shard, tensors)
+    return pair
 
 
 @pytest.fixture
