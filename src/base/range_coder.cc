@@ -17,8 +17,8 @@ void RangeEncoder::shift_out() {
 }
 
 std::vector<std::byte> RangeEncoder::finish() {
-  // Of the numbers in the range, one with many zeros at its end. Not 32: many likely bits at the end
-  // must not come for nothing, as a reader believes in so many for each byte only.
+  // Of the numbers in the range, one with many zeros at its end. Not 32: many likely bits at the
+  // end must not come for nothing, as a reader believes in so many for each byte only.
   const uint64_t last = low_ + range_ - 1;
   for (unsigned zeros = 32; zeros-- > 0;) {
     const uint64_t number = last >> zeros << zeros;

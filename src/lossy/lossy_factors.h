@@ -14,7 +14,7 @@ namespace finedelta {
 // to the power of -gain. What is left out of a fine-tune's difference is no noise: it has a share
 // in what was learnt, and all matrices lack theirs. How it was measured: docs/lossy.md.
 inline constexpr double kBehaviourGain = 0.35;  // for the least change of the model's behaviour
-inline constexpr double kNoGain = 0;           // for the least error
+inline constexpr double kNoGain = 0;            // for the least error
 
 // `distortion` is the mean square error that every value of the factors may add to the difference
 // of fine-tune and base, the same for all matrices of a model; above 0. docs/lossy.md says how this
