@@ -35,7 +35,8 @@ std::vector<Lie> lossy_lies();  // of format 2
 
 std::vector<Lie> all_lies();
 
-// What the lies of format 2 are made from: a sound lossy archive with an adaptive record of factors.
+// What the lies of format 2 are made from: a sound lossy archive with an adaptive record of
+// factors.
 [[nodiscard]] Parts lossy_sample();
 
 }  // namespace finedelta::corrupt
