@@ -47,7 +47,7 @@ LOSSY_LIES: dict[str, tuple[Change, str]] = {
         other_body(in_place(LOSS - 3, 0xFF)),
         "'e' has an error of 0xff",
     ),
-    "numbers of an exact tensor": (other_body(in_place(LOSS + 1, 0)), "leaves 10 bytes behind"),
+    "numbers of an exact tensor": (other_body(in_place(LOSS + 1, 0)), "no lossy tensor"),
     "no lossy tensor": (
         other_body(lambda body: body[: -LOSS - 1] + b"\0"),
         "a lossy archive has no lossy tensor",
