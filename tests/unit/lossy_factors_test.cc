@@ -79,7 +79,8 @@ TEST(LossyFactors, MoreDistortionTakesFewerBytes) {
   Matrices matrices = with_low_rank(kRows, kColumns, 12, 0.01f, DType::kF32);
   const SingularDirections directions = directions_of(matrices);
   size_t before = kRows * kColumns * sizeof(float);
-  for (double distortion = 1e-8; distortion < 1; distortion *= 3) {
+  for (int power = -26; power < 0; ++power) {
+    const double distortion = std::ldexp(1, power);
     const size_t bytes = bytes_of(lossy_factors(kRows, kColumns, directions, distortion, kNoGain));
     EXPECT_TRUE(bytes < before || (bytes == 0 && before == 0)) << distortion;
     before = bytes;
@@ -111,7 +112,7 @@ TEST(LossyFactors, WhatIsLeftOutMakesTheRestLarger) {
   const auto part = lossy_factors(kRows, kColumns, directions, 1e-6, kBehaviourGain);
   ASSERT_TRUE(alone.has_value() && part.has_value());
   EXPECT_EQ(part->left, alone->left);
-  EXPECT_NEAR(part->scale / alone->scale, 4, 0.01);  // 32^0.4
+  EXPECT_NEAR(part->scale / alone->scale, std::pow(32, kBehaviourGain), 0.01);
 }
 
 TEST(LossyFactors, TheErrorIsAboutWhatIsExpected) {
