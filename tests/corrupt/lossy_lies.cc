@@ -120,7 +120,7 @@ Lie other_factors() {
 // Which ends with 7 marks, of which the second is 1, and five numbers of 2 bytes.
 constexpr size_t kNumbers = 10;
 constexpr size_t kMarks = 7;
-constexpr size_t kHashes = 2 * 32;
+constexpr size_t kHashes = size_t{2} * 32;
 
 // Refused at that byte of the body.
 Lie misled(std::string name, const std::function<void(Regions&)>& change, std::string_view why,

@@ -184,7 +184,7 @@ TEST(AdaptiveFactors, RandomBytesAreRefusedOrDecodeToFactors) {
 }
 
 TEST(AdaptiveFactors, BytesBehindTheEndAreRefused) {
-  const auto with = [](std::vector<uint8_t> behind) {
+  const auto with = [](const std::vector<uint8_t>& behind) {
     auto record = record_of(random_factors(9, 7, 4, 2));
     for (const uint8_t byte : behind) record.push_back(static_cast<std::byte>(byte));
     return error_text(decode_factors(record));

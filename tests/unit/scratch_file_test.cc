@@ -59,6 +59,7 @@ TEST(ScratchFile, ThreadsAppendAndReadAtOnce) {
     }
   };
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (uint64_t seed = 0; seed < 4; ++seed) threads.emplace_back(work, seed);
 }
 
