@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "finedelta/result.h"
 #include "lora/model_facts.h"
 #include "lora/peft_names.h"
 #include "lora/ranks.h"
@@ -40,6 +41,10 @@ struct Adapter {
   std::vector<std::string> saved_modules;  // for modules_to_save
   bool has_biases = false;                 // among the whole tensors
 };
+
+// kDamaged where two tensors of the file would have one name: that of a tensor of the model may be
+// made so.
+Status check_names(const Adapter& adapter);
 
 // Where everything lies in adapter_model.safetensors with these ranks. A module of rank 0 is left
 // out.

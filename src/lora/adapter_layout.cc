@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <set>
 #include <tuple>
 
+#include "base/error.h"
 #include "lora/adapter.h"
 #include "safetensors/header.h"
 
@@ -29,6 +31,26 @@ void place_factors(std::vector<Placed>& placed, const AdapterModule& module, siz
 }
 
 }  // namespace
+
+Status check_names(const Adapter& adapter) {
+  std::set<std::string> names;
+  std::string again;
+  const auto add = [&](std::string name) {
+    const auto [place, is_new] = names.insert(std::move(name));
+    if (!is_new) again = *place;
+  };
+  for (const AdapterModule& module : adapter.modules) {
+    add(name_of_a(module.name, module.kind));
+    add(name_of_b(module.name, module.kind));
+    if (module.tied.empty()) continue;
+    add(name_of_a(module.tied, ModuleKind::kLinear));
+    add(name_of_b(module.tied, ModuleKind::kLinear));
+  }
+  for (const WholeTensor& whole : adapter.whole) add(whole.name);
+  if (again.empty()) return {};
+  return fail(ErrorCode::kDamaged, "an adapter of these models would have two tensors called {}",
+              quote(again));
+}
 
 AdapterLayout lay_out(const Adapter& adapter, const Ranks& ranks) {
   AdapterLayout layout;

@@ -1,5 +1,5 @@
 #include <cmath>
-#include <optional>
+#include <set>
 
 #include "archive/archive.h"
 #include "base/error.h"
@@ -78,6 +78,7 @@ class ArchiveMaker {
     for (const archive::File& file : archive_.index.files) {
       for (const archive::Tensor& tensor : file.tensors) FINEDELTA_CHECK(take(tensor));
     }
+    FINEDELTA_CHECK(peft::check_names(adapter_));
     if (!tensors_.empty()) return {};
     return fail(ErrorCode::kUsage,
                 "{} holds no factors of low rank that an adapter can have; make one of the base "
@@ -137,14 +138,17 @@ class ArchiveMaker {
     const std::string& name = peft::longer_name(tensor.name, base_tensor(tensor).name);
     peft::name_parts(name, described.module, leaf);
     described.reason = why_not(tensor, described.module, leaf);
-    if (!described.reason.empty()) {
+    if (described.reason.empty()) {
+      FINEDELTA_ASSIGN(const Factors factors, read(tensor));
+      described.rank = factors.rank();
+      if (factors.rows < tensor.shape[0]) described.reason = "its factors leave out rows";
+    }
+    if (described.reason.empty()) {
+      described.stored = "factors";
+      add(tensor, described.module, described.rank);
+    } else {
       described.stored = "left out";
       ++report_.left_out;
-    } else {
-      FINEDELTA_ASSIGN(const Factors factors, read(tensor));
-      described.stored = "factors";
-      described.rank = factors.rank();
-      add(tensor, described.module, factors.rank());
     }
     report_.tensors.push_back(std::move(described));
     return {};
@@ -155,7 +159,9 @@ class ArchiveMaker {
     if (module.empty() || leaf != "weight" || tensor.shape.size() != 2) {
       return "not the matrix of a layer";
     }
-    if (tensor.shape != base_tensor(tensor).shape) return "its shape is not the base's";
+    if (tensor.shape != base_tensor(tensor).shape) return std::string(peft::kResized);
+    if (is_tied_ && peft::is_output_layer(module)) return "it is tied to the input embedding";
+    if (modules_.contains(module)) return std::string(peft::kRepeated);
     if (!tensors_.empty() && base_of(tensor) != base_of(*tensors_[0])) return "of another base";
     return {};
   }
@@ -166,18 +172,22 @@ class ArchiveMaker {
                                 .dtype = tensor.dtype,
                                 .rows = tensor.shape[0],
                                 .columns = tensor.shape[1],
-                                .tied = peft::tied_to(module, is_tied_)});
+                                .tied = peft::tied_to(module, is_tied_ && !has_tied_)});
+    has_tied_ |= !adapter_.modules.back().tied.empty();
     ranks_.push_back(rank);
     tensors_.push_back(&tensor);
+    modules_.insert(module);
   }
 
   const archive::Archive& archive_;
   const peft::ModelFacts& facts_;
   const Options& options_;
   bool is_tied_ = false;
+  bool has_tied_ = false;
   Adapter adapter_;
   Ranks ranks_;
   std::vector<const archive::Tensor*> tensors_;  // of the modules
+  std::set<std::string> modules_;                // their names
   LoraReport report_;
 };
 

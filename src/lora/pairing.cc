@@ -1,6 +1,7 @@
 #include "lora/pairing.h"
 
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "match/candidates.h"
@@ -32,6 +33,7 @@ std::vector<TensorPair> pair_tensors(const Inputs& inputs) {
     return named.find(renaming.add + name.substr(renaming.drop.size()));
   };
   std::vector<TensorPair> pairs;
+  std::set<std::pair<std::string, std::string>> seen;
   for (const Shard& shard : inputs.fine_tune.shards) {
     for (const auto& tensor : shard.header.tensors) {
       TensorPair& pair = pairs.emplace_back();
@@ -43,6 +45,7 @@ std::vector<TensorPair> pair_tensors(const Inputs& inputs) {
       }
       const std::string& other = pair.base == nullptr ? tensor.name : pair.base->name;
       name_parts(longer_name(tensor.name, other), pair.module, pair.leaf);
+      pair.is_repeated = !seen.emplace(pair.module, pair.leaf).second;
     }
   }
   return pairs;

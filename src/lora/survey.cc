@@ -27,7 +27,7 @@ bool is_comparable(const TensorPair& pair) {
 
 // Whether its module may have an adapter.
 bool is_matrix(const TensorPair& pair) {
-  return is_comparable(pair) && !pair.module.empty() && pair.leaf == kWeight &&
+  return is_comparable(pair) && !pair.is_repeated && !pair.module.empty() && pair.leaf == kWeight &&
          pair.tensor->shape.size() == 2 && is_castable(pair.tensor->dtype) && pair.bytes() > 0;
 }
 
@@ -83,12 +83,17 @@ class Surveyor {
         take_other(name, module);
       }
     }
+    for (const TensorPair& pair : pairs_) {
+      if (pair.is_repeated && differs(&pair)) leave_out(&pair, std::string(kRepeated));
+    }
+    FINEDELTA_CHECK(check_names(survey_.adapter));
     return std::move(survey_);
   }
 
  private:
   void group() {
     for (const TensorPair& pair : pairs_) {
+      if (pair.is_repeated) continue;
       Module& module = modules_[pair.module];
       module.tensors.push_back(&pair);
       if (is_matrix(pair)) module.matrix = &pair;
@@ -136,7 +141,7 @@ class Surveyor {
                                        .dtype = matrix.tensor->dtype,
                                        .rows = shape[0],
                                        .columns = shape[1],
-                                       .tied = tied_to(name, is_tied_)});
+                                       .tied = take_tied(name)});
     survey_.matrices.push_back(matrix);
     survey_.least.push_back(0);
     for (const TensorPair* pair : module.tensors) {
@@ -163,7 +168,14 @@ class Surveyor {
     }
     save(name, module);
     // PEFT gives the embedding a copy of its own, so the output layer needs one too.
-    if (const std::string tied = tied_to(name, is_tied_); !tied.empty()) save(tied, module);
+    if (const std::string tied = take_tied(name); !tied.empty()) save(tied, module);
+  }
+
+  // The output layer that is tied to this module, for the first one that it may be tied to.
+  std::string take_tied(const std::string& name) {
+    std::string tied = tied_to(name, is_tied_ && !has_tied_);
+    has_tied_ |= !tied.empty();
+    return tied;
   }
 
   void save(const std::string& name, const Module& module) {
@@ -213,6 +225,7 @@ class Surveyor {
   std::set<std::string_view> base_names_;
   std::map<std::string, Module> modules_;
   bool is_tied_ = false;
+  bool has_tied_ = false;
   std::set<std::string> endings_;          // their names, reversed
   std::set<const TensorPair*> differing_;  // of those that are no matrices
   Survey survey_;

@@ -24,7 +24,8 @@ struct TensorPair {
   // What the model calls it: "MODULE.LEAF".
   std::string module;
   std::string leaf;
-  size_t place = 0;  // among all tensors of the fine-tune
+  size_t place = 0;          // among all tensors of the fine-tune
+  bool is_repeated = false;  // a tensor before it has that name
 
   // Both must be there, of one shape, and castable.
   [[nodiscard]] MatrixReader reader() const;
@@ -37,6 +38,8 @@ struct Exception {
   std::string reason;
 };
 
+// The reason of a tensor whose name is in several shards.
+inline constexpr std::string_view kRepeated = "another shard has a tensor of that name";
 // The reason of a tensor of another shape than the base's.
 inline constexpr std::string_view kResized = "its shape is not the base's";
 

@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import write_model
+from conftest import weights, write_model
 from models import safetensors_head
 from programs import PROGRAM, assert_error, environment
 
@@ -162,3 +162,23 @@ def test_too_little(verb, models, run):
     assert_error(outcome, 2)
     assert outcome.err == ("finedelta: --memory '63M' is too little: 64 MiB is the least; "
                            f"see 'finedelta {verb} --help'\n")
+
+
+@pytest.mark.parametrize("options", [[], ["--size", "4MB"], ["--threads", "7", "--max-rank", "16"]])
+def test_adapters(options, folder, record_property):
+    """Four matrices of 32 MiB each, whose differences are of no low rank."""
+    side = 4096
+    entries = {f"m{number}.weight": {"dtype": "BF16", "shape": [side, side],
+                                     "data_offsets": [2 * side * side * number,
+                                                      2 * side * side * (number + 1)]}
+               for number in range(4)}
+    for name, changed in (("base", False), ("tune", True)):
+        tile = weights("BF16", 1, changed).tobytes()
+        with open(folder / f"{name}.safetensors", "wb") as file:
+            file.write(safetensors_head(entries))
+            for _ in range(4 * 2 * side * side // len(tile)):
+                file.write(tile)
+    pair = Pair(folder, record_property, ".safetensors")
+    pair.peak("lora", pair.base, pair.tune, "-o", "adapter", "--memory", "64M", *options)
+    record_property("memory", f"adapters {options}: {pair.peaks['lora']:.1f} of 64")
+    assert pair.peaks["lora"] <= 64

@@ -130,6 +130,27 @@ TEST_F(RoundtripLora, AModuleWhoseNameEndsAnothersIsNotStoredWhole) {
   EXPECT_FALSE(file("adapter_model.safetensors").contains("norm.weight"));
 }
 
+TEST_F(RoundtripLora, ANameInTwoShardsIsTakenOnce) {
+  (void)write_shard("tune/other.safetensors", {tuned(q_), norm_});
+  const auto report = make();
+  ASSERT_EQ(error_text(report), "no error");
+  EXPECT_EQ(report->modules, 2);
+  EXPECT_EQ(report->left_out, 1);
+  EXPECT_EQ(report->tensors[3].name, "model.q.weight");
+  EXPECT_EQ(report->tensors[3].reason, "another shard has a tensor of that name");
+  (void)pack_to_archive({base_}, tune_);
+  EXPECT_EQ(error_text(lora_from_archive(archive_, dir_.path("other"))), "no error");
+}
+
+TEST_F(RoundtripLora, NamesOfTheAdapterThatClashAreRefused) {
+  const TestTensor odd = named("model.q.lora_A.weight", {64}, 5);
+  const std::string base = model("b", {q_, odd});
+  const std::string tune = model("t", {with_adapter(q_, 4, DType::kBF16), tuned(odd)});
+  EXPECT_EQ(error_text(lora(base, tune, output_, lora_)),
+            "damaged: an adapter of these models would have two tensors called "
+            "'base_model.model.model.q.lora_A.weight'");
+}
+
 TEST_F(RoundtripLora, BudgetsThatMakeNoSense) {
   lora_.size = 1000;
   lora_.energy = 0.5;
