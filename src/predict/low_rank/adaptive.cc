@@ -106,7 +106,7 @@ class RowRatios {
   }
   void add(size_t row, uint32_t mean, uint32_t magnitude) {
     const uint64_t ratio = (uint64_t{magnitude} << (kPoint + 8)) / std::max(mean, kOne);
-    const auto within = static_cast<int32_t>(std::min<uint64_t>(ratio, 16u * kOne));
+    const auto within = static_cast<int32_t>(std::min<uint64_t>(ratio, uint64_t{16} * kOne));
     ratios_[row] = static_cast<uint32_t>(static_cast<int32_t>(ratios_[row]) +
                                          (within - static_cast<int32_t>(ratios_[row])) / 16);
   }

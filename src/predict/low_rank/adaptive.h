@@ -18,9 +18,9 @@ inline constexpr size_t kMostAdaptiveValues = 2048;
 // Shifts, left and right, of factors that check_factors accepts and whose shifts do not fall.
 [[nodiscard]] std::vector<std::byte> encode_adaptive(const Factors& factors);
 
-// Fills shifts, left and right, which have their sizes. Says why where the bytes are no code, else
+// Fills shifts, left and right, which have their sizes. Says why where they are no code, else
 // nothing.
-std::string_view decode_adaptive(Bytes code, Factors& factors);
+std::string_view decode_adaptive(Bytes bytes, Factors& factors);
 
 }  // namespace finedelta
 
