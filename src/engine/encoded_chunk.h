@@ -16,6 +16,7 @@ struct EncodedChunk {
   archive::Chunk record;
   // In a lossy archive: what the chunk stands for, and how it differs from what was packed.
   std::vector<std::byte> result;
+  bool exact = true;
   ErrorSums errors;
 
   // Fills in all of the record but the offset: `stored` is complete, `value` is what it stands

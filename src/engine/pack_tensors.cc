@@ -259,6 +259,8 @@ class TensorPacker {
     worker.base.resize(worker.value.size());
     FINEDELTA_CHECK(worker.predictions.predict({.predictor = Predictor::kBase}, {&base, 1},
                                                tensor.dtype, first, worker.base));
+    // By their bytes: a zero of the other sign is no error, but is not the same either.
+    chunk.exact = std::ranges::equal(worker.value, worker.prediction);
     chunk.errors.add(tensor.dtype, worker.value, worker.prediction, worker.base);
     chunk.seal(kIdenticalCoder.id, worker.prediction);
     chunk.result = worker.prediction;
@@ -302,10 +304,13 @@ class TensorPacker {
   void add_result(const Run& run, uint64_t number, const EncodedChunk& chunk) {
     result_hashes_->add(*run.file, chunk.result);
     if (!run.lossy) return;
-    if (number == 0) errors_ = {};
+    if (number == 0) {
+      errors_ = {};
+      exact_ = true;
+    }
     errors_.add(chunk.errors);
-    const ErrorReport report = errors_.report();
-    if (number + 1 == run.tensor->chunks && report.largest_error > 0) run.tensor->error = report;
+    exact_ &= chunk.exact;
+    if (number + 1 == run.tensor->chunks && !exact_) run.tensor->error = errors_.report();
   }
 
   void finish_results() {
@@ -347,7 +352,8 @@ class TensorPacker {
   size_t tensors_ = 0;
   size_t most_bases_ = 1;  // that one tensor is predicted from
   std::vector<Worker> workers_;
-  ErrorSums errors_;  // of the lossy tensor whose chunks come in
+  ErrorSums errors_;   // of the lossy tensor whose chunks come in
+  bool exact_ = true;  // likewise
   std::optional<ResultHashes> result_hashes_;
   std::optional<archive::Fingerprint> fingerprint_;  // of the base tensor whose blocks come in
 };
