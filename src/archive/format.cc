@@ -32,11 +32,7 @@ std::string shard_header(const File& file) {
 }
 
 std::vector<std::byte> shard_start(const File& file) {
-  const std::string header = shard_header(file);
-  std::vector<std::byte> start(safetensors::kLengthSize + header.size());
-  store(start.data(), uint64_t{header.size()});
-  std::ranges::copy(as_bytes(header), start.begin() + safetensors::kLengthSize);
-  return start;
+  return safetensors::file_start(shard_header(file));
 }
 
 bool shard_header_fits(const File& file, uint64_t limit) {

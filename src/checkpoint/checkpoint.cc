@@ -176,6 +176,12 @@ const Entry* Checkpoint::find(std::string_view path) const {
   return entry != entries.end() && entry->path == path ? &*entry : nullptr;
 }
 
+uint64_t Checkpoint::file_bytes() const {
+  uint64_t total = 0;
+  for (const Entry& entry : entries) total += entry.size;
+  return total;
+}
+
 uint64_t Checkpoint::header_bytes() const {
   uint64_t total = 0;
   for (const Shard& shard : shards) total += shard.header.json.size();

@@ -38,6 +38,8 @@ struct Checkpoint {
   // The entry with this path, or null.
   [[nodiscard]] const Entry* find(std::string_view path) const;
 
+  // Bytes of all files.
+  [[nodiscard]] uint64_t file_bytes() const;
   // Bytes of all shard headers.
   [[nodiscard]] uint64_t header_bytes() const;
 };

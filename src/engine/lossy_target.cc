@@ -27,9 +27,7 @@ uint64_t wanted_bytes(const LossyTarget& target, const Inputs& inputs) {
     }
     bytes = target.value * elements / 8;
   } else if (target.kind == LossyTarget::Kind::kRatio) {
-    double input = 0;
-    for (const Entry& entry : inputs.fine_tune.entries) input += static_cast<double>(entry.size);
-    bytes = input / target.value;
+    bytes = static_cast<double>(inputs.fine_tune.file_bytes()) / target.value;
   }
   return static_cast<uint64_t>(std::min(bytes, 0x1p60));
 }

@@ -25,14 +25,8 @@ Status check_apart(const Inputs& inputs, const std::string& archive) {
   return check_output_apart(archive, locations);
 }
 
-uint64_t total_bytes(const Checkpoint& checkpoint) {
-  uint64_t total = 0;
-  for (const Entry& entry : checkpoint.entries) total += entry.size;
-  return total;
-}
-
 PackReport make_report(const Inputs& inputs, const archive::Index& index, uint64_t archive_bytes) {
-  PackReport report{.input_bytes = total_bytes(inputs.fine_tune),
+  PackReport report{.input_bytes = inputs.fine_tune.file_bytes(),
                     .archive_bytes = archive_bytes,
                     .bases = index.bases.size(),
                     .lossy = index.lossy};
@@ -82,7 +76,7 @@ class Packing {
  private:
   // All of the archive, but it has not appeared yet. Returns its size.
   Result<uint64_t> write(PackPlan& plan, const LossyChoice* lossy) {
-    ProgressMeter progress(options_.progress, total_bytes(inputs_.fine_tune));
+    ProgressMeter progress(options_.progress, inputs_.fine_tune.file_bytes());
     FINEDELTA_CHECK(pack_tensors(inputs_, plan, writer_, options_, progress, lossy));
     writer_.end_payload();
     FINEDELTA_CHECK(pack_side_files(inputs_, plan, writer_, options_, progress));

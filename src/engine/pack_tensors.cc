@@ -237,13 +237,13 @@ class TensorPacker {
     const uint64_t first = number * plan_.index.units_per_chunk();
     worker.value.resize(archive::chunk_bytes(plan_.index, tensor, number));
     FINEDELTA_CHECK(run.shard->read(*run.source, first * unit, worker.value));
-    FINEDELTA_CHECK(predict(run, first, worker));
-    const ChunkInput input{
-        .dtype = tensor.dtype, .value = worker.value, .prediction = worker.prediction};
     EncodedChunk chunk;
     if (run.lossy) {
       FINEDELTA_CHECK(compare(run, first, worker, chunk));
     } else {
+      FINEDELTA_CHECK(predict(run, first, worker));
+      const ChunkInput input{
+          .dtype = tensor.dtype, .value = worker.value, .prediction = worker.prediction};
       chunk.seal(encode_chunk(input, worker.scratch, chunk.stored).id, worker.value);
       if (lossy_) chunk.result = worker.value;
     }
@@ -259,6 +259,10 @@ class TensorPacker {
     worker.base.resize(worker.value.size());
     FINEDELTA_CHECK(worker.predictions.predict({.predictor = Predictor::kBase}, {&base, 1},
                                                tensor.dtype, first, worker.base));
+    worker.prediction = worker.base;
+    if (run.low_rank) {
+      worker.predictions.add(run.low_rank->predictor, tensor.dtype, first, worker.prediction);
+    }
     // By their bytes: a zero of the other sign is no error, but is not the same either.
     chunk.exact = std::ranges::equal(worker.value, worker.prediction);
     chunk.errors.add(tensor.dtype, worker.value, worker.prediction, worker.base);

@@ -105,7 +105,7 @@ class Maker {
         progress_(options.progress, 2 * matrix_bytes(survey)) {}
 
   Result<LoraReport> run(const peft::BaseModel& base) {
-    FINEDELTA_ASSIGN(peft::Spool spool, peft::Spool::create(directory_));
+    FINEDELTA_ASSIGN(peft::Spool spool, peft::Spool::create(directory_.path()));
     peft::Fitting fitting(survey_, options_, spool, progress_);
     FINEDELTA_ASSIGN(const Ranks ranks, fitting.run());
     if (std::ranges::all_of(ranks, [](size_t rank) { return rank == 0; }) &&

@@ -1,9 +1,6 @@
 #include "lora/spool.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <span>
 
@@ -12,8 +9,6 @@
 namespace finedelta::peft {
 
 namespace {
-
-constexpr std::string_view kName = "factors";
 
 // Times the roots of the singular values.
 std::vector<float> scaled(std::span<const float> vectors, std::span<const float> values) {
@@ -28,22 +23,16 @@ std::vector<float> scaled(std::span<const float> vectors, std::span<const float>
 
 }  // namespace
 
-Result<Spool> Spool::create(const AtomicDirectory& directory) {
-  FINEDELTA_ASSIGN(OutputFile out, directory.create_file(kName, false));
-  const std::string path = directory.path() + '/' + std::string(kName);
-  FINEDELTA_ASSIGN(InputFile in, InputFile::open(path));
-  if (unlink(path.c_str()) != 0) return fail_errno(errno, "remove", path);
-  return Spool(std::move(out), std::move(in));
+Result<Spool> Spool::create(const std::string& directory) {
+  FINEDELTA_ASSIGN(std::unique_ptr<ScratchFile> file, ScratchFile::create(directory));
+  return Spool(std::move(file));
 }
 
 Result<uint64_t> Spool::add(const SingularDirections& directions) {
-  const uint64_t place = end_;
-  for (const auto* side : {&directions.left, &directions.right}) {
-    const std::vector<float> factor = scaled(*side, directions.values);
-    const auto bytes = std::as_bytes(std::span(factor));
-    FINEDELTA_CHECK(out_.write(end_, bytes));
-    end_ += bytes.size();
-  }
+  const std::vector<float> left = scaled(directions.left, directions.values);
+  const std::vector<float> right = scaled(directions.right, directions.values);
+  FINEDELTA_ASSIGN(const uint64_t place, file_->append(std::as_bytes(std::span(left))));
+  FINEDELTA_CHECK(file_->append(std::as_bytes(std::span(right))));
   return place;
 }
 
@@ -54,7 +43,7 @@ Result<MatrixFactors> Spool::read(uint64_t place, size_t stored, size_t rank, ui
                         .left = std::vector<float>(rank * rows),
                         .right = std::vector<float>(rank * columns)};
   const auto read = [&](uint64_t at, std::span<float> to) {
-    return in_.read(at, std::as_writable_bytes(to));
+    return file_->read(at, std::as_writable_bytes(to));
   };
   FINEDELTA_CHECK(read(place, std::span(factors.left).first(count * rows)));
   FINEDELTA_CHECK(

@@ -3,10 +3,11 @@
 #define FINEDELTA_LORA_SPOOL_H_
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
-#include "base/atomic_output.h"
-#include "base/file.h"
+#include "base/scratch_file.h"
 #include "predict/low_rank/fit.h"
 
 namespace finedelta::peft {
@@ -21,8 +22,8 @@ struct MatrixFactors {
 
 class Spool {
  public:
-  // A file without a name, on the disk of `directory`.
-  static Result<Spool> create(const AtomicDirectory& directory);
+  // On the disk of `directory`.
+  static Result<Spool> create(const std::string& directory);
 
   // The place of what was added, for `read`. One call at a time.
   Result<uint64_t> add(const SingularDirections& directions);
@@ -33,11 +34,9 @@ class Spool {
                                            uint64_t rows, uint64_t columns) const;
 
  private:
-  Spool(OutputFile out, InputFile in) : out_(std::move(out)), in_(std::move(in)) {}
+  explicit Spool(std::unique_ptr<ScratchFile> file) : file_(std::move(file)) {}
 
-  OutputFile out_;
-  InputFile in_;
-  uint64_t end_ = 0;
+  std::unique_ptr<ScratchFile> file_;
 };
 
 }  // namespace finedelta::peft

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "kernels/cast.h"
+#include "safetensors/header.h"
 
 namespace finedelta::peft {
 
@@ -32,10 +33,7 @@ std::vector<std::byte> transposed(Bytes matrix, size_t rows, size_t unit) {
 }  // namespace
 
 Status write_header(const OutputFile& out, const AdapterLayout& layout) {
-  ByteWriter head;
-  head.u64(layout.header.size());
-  head.bytes(as_bytes(layout.header));
-  return out.write(0, head.view());
+  return out.write(0, safetensors::file_start(layout.header));
 }
 
 Status write_factors(const OutputFile& out, const Adapter& adapter, const AdapterLayout& layout,

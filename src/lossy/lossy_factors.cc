@@ -85,9 +85,8 @@ void refit_left(Factors& factors, const SingularDirections& directions) {
     const auto number = static_cast<size_t>(k);
     const float step = std::ldexp(factors.scale, factors.shifts[number]);
     for (Index i = 0; i < left.rows(); ++i) {
-      const float value = std::clamp(left(i, k) / step, -32767.0f, 32767.0f);
       factors.left[number * factors.rows + static_cast<size_t>(i)] =
-          static_cast<int16_t>(value + std::copysign(0.5f, value));
+          nearest_factor(left(i, k) / step);
     }
   }
 }

@@ -58,9 +58,10 @@ class PredictionReader {
                  uint64_t first, MutableBytes prediction,
                  const LowRankPredictor* low_rank = nullptr);
 
- private:
+  // Makes predictions of the base, from unit `first` on, those of the base plus the product.
   void add(const LowRankPredictor& low_rank, DType dtype, uint64_t first, MutableBytes prediction);
 
+ private:
   std::array<std::vector<std::byte>, kMostBases> bases_;
 };
 

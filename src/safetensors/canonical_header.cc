@@ -1,5 +1,6 @@
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/error.h"
@@ -57,6 +58,13 @@ std::string canonical_header(std::string_view metadata, std::span<const Tensor> 
   CanonicalHeader header(metadata);
   for (const Tensor& tensor : tensors) header.add(tensor.name, tensor.dtype, tensor.shape);
   return header.finish();
+}
+
+std::vector<std::byte> file_start(std::string_view header) {
+  std::vector<std::byte> start(kLengthSize + header.size());
+  store(start.data(), uint64_t{header.size()});
+  std::ranges::copy(as_bytes(header), start.begin() + kLengthSize);
+  return start;
 }
 
 }  // namespace finedelta::safetensors

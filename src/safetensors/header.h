@@ -80,6 +80,9 @@ class CanonicalHeader {
 [[nodiscard]] std::string canonical_header(std::string_view metadata,
                                            std::span<const Tensor> tensors);
 
+// What a file has before its tensors' data: the length of the header, and the header.
+[[nodiscard]] std::vector<std::byte> file_start(std::string_view header);
+
 }  // namespace finedelta::safetensors
 
 #endif  // FINEDELTA_SAFETENSORS_HEADER_H_

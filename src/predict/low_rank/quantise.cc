@@ -42,11 +42,6 @@ struct Steps {
   }
 };
 
-int16_t rounded(float value) {
-  const float within = std::clamp(value, -32767.0f, 32767.0f);
-  return static_cast<int16_t>(within + std::copysign(0.5f, within));
-}
-
 // Of integers whose mean square is `square`, as if they were drawn from a normal distribution: no
 // other one of that spread has more.
 double bits_per_factor(double square) {
@@ -124,6 +119,11 @@ constexpr std::array<size_t, 14> kRanks = {1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64
 
 }  // namespace
 
+int16_t nearest_factor(float value) {
+  const float within = std::clamp(value, -32767.0f, 32767.0f);
+  return static_cast<int16_t>(within + std::copysign(0.5f, within));
+}
+
 std::optional<Factors> quantise_with(uint64_t rows, uint64_t columns,
                                      const SingularDirections& directions, size_t rank,
                                      float step) {
@@ -134,10 +134,10 @@ std::optional<Factors> quantise_with(uint64_t rows, uint64_t columns,
   for (size_t k = 0; k < rank; ++k) {
     const float gain = steps.gain(directions, k);
     for (uint64_t i = 0; i < rows; ++i) {
-      factors.left.push_back(rounded(directions.left[k * rows + i] * gain));
+      factors.left.push_back(nearest_factor(directions.left[k * rows + i] * gain));
     }
     for (uint64_t i = 0; i < columns; ++i) {
-      factors.right.push_back(rounded(directions.right[k * columns + i] * gain));
+      factors.right.push_back(nearest_factor(directions.right[k * columns + i] * gain));
     }
   }
   if (!check_factors(factors)) return std::nullopt;

@@ -28,6 +28,9 @@ Result<LowRankChoice> quantise(const MatrixPair& pair, const SingularDirections&
                                                    const SingularDirections& directions,
                                                    size_t rank, float step);
 
+// The nearest factor, away from zero in the middle of two; within what a factor may be.
+[[nodiscard]] int16_t nearest_factor(float value);
+
 }  // namespace finedelta
 
 #endif  // FINEDELTA_PREDICT_LOW_RANK_QUANTISE_H_
