@@ -16,21 +16,22 @@ namespace {
 
 constexpr Option kOutput{"-o,--output", "FILE", "the .safetensors file to write",
                          &Arguments::output};
-constexpr std::array kOptions{kOutput,       kForceOption, kThreadsOption,
-                              kMemoryOption, kJsonOption,  kQuietOption};
+constexpr std::array kOptions{kOutput,       kLayersOption, kForceOption, kThreadsOption,
+                              kMemoryOption, kJsonOption,   kQuietOption};
 
 std::string closing_line(const ExtractReport& report, std::string_view output) {
   return fmt::format(
-      "extracted {}, {} to {}; XXH3-128 of every chunk that was read checked ({} of the archive "
+      "extracted{} {}, {} to {}; XXH3-128 of every chunk that was read checked ({} of the archive "
       "and {} of the base were read)",
-      count_text(report.tensors, "tensor"), size_text(report.bytes), in_quotes(output),
-      size_text(report.archive_bytes_read), size_text(report.base_bytes_read));
+      lossy_text(report.lossy), count_text(report.tensors, "tensor"), size_text(report.bytes),
+      in_quotes(output), size_text(report.archive_bytes_read), size_text(report.base_bytes_read));
 }
 
 std::string json(const ExtractReport& report, std::string_view output, const Session& session) {
   return dump(Json{{"output", output},
                    {"tensors", report.tensors},
                    {"bytes", report.bytes},
+                   {"lossy", report.lossy},
                    {"archive_bytes_read", report.archive_bytes_read},
                    {"base_bytes_read", report.base_bytes_read}},
               session);
@@ -51,6 +52,7 @@ Result<Report> run(const Arguments& arguments, Session& session) {
   }
   ExtractOptions options;
   options.force = arguments.force;
+  options.layers = arguments.layers;
   session.begin("extracting from", in_quotes(*archive), options);
   const std::string& output = arguments.output[0];
   const Result<ExtractReport> report =

@@ -31,7 +31,9 @@ Json file_json(const FileSummary& file) {
           {"bytes", file.bytes},
           {"sha256", file.sha256.empty() ? Json(nullptr) : Json(file.sha256)},
           {"original_sha256",
-           file.original_sha256.empty() ? Json(nullptr) : Json(file.original_sha256)}};
+           file.original_sha256.empty() ? Json(nullptr) : Json(file.original_sha256)},
+          {"first_layer_sha256",
+           file.first_layer_sha256.empty() ? Json(nullptr) : Json(file.first_layer_sha256)}};
 }
 
 Json error_json(const std::optional<TensorError>& error) {
@@ -57,6 +59,7 @@ Json tensor_json(const TensorSummary& tensor) {
     object["coders"].push_back({{"coder", use.coder}, {"chunks", use.chunks}});
   }
   object["stored_bytes"] = tensor.stored_bytes;
+  object["second_layer_bytes"] = tensor.second_layer_bytes;
   object["bits_per_weight"] = ratio_json(8 * tensor.stored_bytes, tensor.elements);
   object["error"] = error_json(tensor.error);
   return object;
@@ -67,6 +70,8 @@ std::string json(const ArchiveSummary& summary, std::string_view archive) {
               {"format_version", summary.format_version},
               {"single_file", summary.single_file},
               {"lossy", summary.lossy},
+              {"progressive", summary.progressive},
+              {"second_layer_bytes", summary.second_layer_bytes},
               {"archive_bytes", summary.archive_bytes},
               {"payload_bytes", summary.payload_bytes},
               {"side_bytes", summary.side_bytes},
@@ -97,10 +102,15 @@ std::string loss_line(const ArchiveSummary& summary) {
     if (tensor.error) errors.push_back(tensor.error->relative_error);
   }
   std::ranges::sort(errors);
+  const std::string second =
+      summary.progressive
+          ? fmt::format("layer 2   {}: makes it exact\n", size_text(summary.second_layer_bytes))
+          : "";
   return fmt::format(
-      "LOSSY     {} of {} inexact; relative error of the delta: median {:.3f}, largest {:.3f}\n",
-      errors.size(), count_text(summary.tensors.size(), "tensor"), errors[errors.size() / 2],
-      errors.back());
+      "{} {} of {} inexact; relative error of the delta: median {:.3f}, largest {:.3f}\n{}",
+      summary.progressive ? "layer 1   LOSSY:" : "LOSSY    ", errors.size(),
+      count_text(summary.tensors.size(), "tensor"), errors[errors.size() / 2], errors.back(),
+      second);
 }
 
 std::string head(const ArchiveSummary& summary, std::string_view archive) {
@@ -117,7 +127,7 @@ std::string head(const ArchiveSummary& summary, std::string_view archive) {
       "stored    {} ({}): weights {}, side files {}, index {}\n", size_text(summary.archive_bytes),
       ratio_text(summary.input_bytes, summary.archive_bytes), size_text(summary.payload_bytes),
       size_text(summary.side_bytes), size_text(summary.index_bytes));
-  if (summary.lossy) result += loss_line(summary);
+  if (summary.lossy || summary.progressive) result += loss_line(summary);
   return result;
 }
 
@@ -171,13 +181,13 @@ std::string losses_text(const ArchiveSummary& summary) {
   for (const TensorSummary& tensor : summary.tensors) {
     if (!tensor.error) continue;
     const TensorError& error = *tensor.error;
-    table.add({tensor.name, fmt::to_string(tensor.rank),
-               bits_per_weight_text(tensor.stored_bytes, tensor.elements),
-               fmt::format("{:.3f}", error.relative_error),
-               fmt::format("{:.2g}", error.largest_error), fmt::format("{:.3f}", error.cosine),
-               fmt::format("{:.1f} %", 100 * error.energy_kept),
-               fmt::format("{:.1f} %", 100 * error.sign_agreement),
-               fmt::format("{:.1f} %", 100 * error.zeros)});
+    table.add(
+        {tensor.name, fmt::to_string(tensor.rank),
+         bits_per_weight_text(tensor.stored_bytes - tensor.second_layer_bytes, tensor.elements),
+         fmt::format("{:.3f}", error.relative_error), fmt::format("{:.2g}", error.largest_error),
+         fmt::format("{:.3f}", error.cosine), fmt::format("{:.1f} %", 100 * error.energy_kept),
+         fmt::format("{:.1f} %", 100 * error.sign_agreement),
+         fmt::format("{:.1f} %", 100 * error.zeros)});
   }
   return table.text();
 }
@@ -191,7 +201,7 @@ Result<Report> run(const Arguments& arguments, Session&) {
   if (!summary.has_value()) return std::unexpected(summary.error());
   std::string text =
       head(*summary, given[0]) + "\n" + files_text(*summary) + "\n" + tensors_text(*summary);
-  if (summary->lossy) text += "\n" + losses_text(*summary);
+  if (summary->lossy || summary->progressive) text += "\n" + losses_text(*summary);
   return Report{json(*summary, given[0]), std::move(text), ""};
 }
 

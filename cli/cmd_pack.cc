@@ -16,16 +16,21 @@ namespace {
 
 constexpr Option kOutput{"-o,--output", "ARCHIVE", "where to write the archive",
                          &Arguments::output};
-constexpr std::array kOptions{kOutput,         kNoBaseOption, kAllOption,     kLevelOption,
-                              kLossyOption,    kBitsOption,   kSizeOption,    kRatioOption,
-                              kMaxErrorOption, kForceOption,  kThreadsOption, kMemoryOption,
-                              kJsonOption,     kQuietOption};
+constexpr std::array kOptions{kOutput,         kNoBaseOption,      kAllOption,   kLevelOption,
+                              kLossyOption,    kBitsOption,        kSizeOption,  kRatioOption,
+                              kMaxErrorOption, kProgressiveOption, kForceOption, kThreadsOption,
+                              kMemoryOption,   kJsonOption,        kQuietOption};
 
 std::string closing_line(const PackReport& report, std::string_view archive) {
-  const std::string lossy =
-      report.lossy ? fmt::format(" LOSSY ({} inexact: 'finedelta inspect' has the errors),",
-                                 count_text(report.lossy_tensors, "tensor"))
-                   : "";
+  std::string lossy;
+  if (report.lossy) {
+    lossy = fmt::format(" LOSSY ({} inexact: 'finedelta inspect' has the errors),",
+                        count_text(report.lossy_tensors, "tensor"));
+  } else if (report.progressive) {
+    lossy = fmt::format(" in 2 layers, the first LOSSY ({} inexact), the second {},",
+                        count_text(report.lossy_tensors, "tensor"),
+                        size_text(report.second_layer_bytes));
+  }
   return fmt::format(
       "packed{} {}, {} into {} ({}), {}; {} of {} matched with a base; the archive was not read "
       "back: 'finedelta verify' does that",
@@ -45,7 +50,9 @@ std::string json(const PackReport& report, std::string_view archive, const Sessi
                    {"matched_tensors", report.matched_tensors},
                    {"needed_bases", report.bases},
                    {"lossy", report.lossy},
-                   {"lossy_tensors", report.lossy_tensors}},
+                   {"lossy_tensors", report.lossy_tensors},
+                   {"progressive", report.progressive},
+                   {"second_layer_bytes", report.second_layer_bytes}},
               session);
 }
 
@@ -60,6 +67,7 @@ Result<Report> run(const Arguments& arguments, Session& session) {
   const auto lossy = read_lossy(kPack, arguments);
   if (!lossy.has_value()) return std::unexpected(lossy.error());
   options.lossy = *lossy;
+  options.progressive = arguments.progressive;
   session.begin("packing", in_quotes(models->fine_tune), options);
   const Result<PackReport> report = pack(models->bases, models->fine_tune, archive, options);
   if (!report.has_value()) return std::unexpected(report.error());
@@ -78,7 +86,8 @@ constinit const Verb kPack{
         ".safetensors file, or ORG/NAME[@REVISION] in the local Hugging Face cache.\n"
         "\n"
         "With --lossy, the archive has the size that is asked for, and what it gives back\n"
-        "is near FINE_TUNE but not the same; 'inspect' says how near.\n",
+        "is near FINE_TUNE but not the same; 'inspect' says how near. With --progressive\n"
+        "too, 'unpack --layers 1' gives that, and 'unpack' the same as FINE_TUNE.\n",
     .examples =
         "  finedelta pack meta-llama/Llama-3.1-8B ./my-tune -o my-tune.fd\n"
         "  finedelta pack base.safetensors tune.safetensors -o tune.fd -9\n"

@@ -18,8 +18,9 @@ constexpr Option kOutput{"-o,--output", "DIR", "where to rebuild it: a new direc
 constexpr Option kWeightsOnly{"--weights-only", "", "rebuild the .safetensors files alone",
                               &Arguments::weights_only};
 constexpr Option kSha256{"--sha256", "", "check the SHA-256 of every file too", &Arguments::sha256};
-constexpr std::array kOptions{kOutput,        kWeightsOnly,  kSha256,     kForceOption,
-                              kThreadsOption, kMemoryOption, kJsonOption, kQuietOption};
+constexpr std::array kOptions{kOutput,       kWeightsOnly, kSha256,
+                              kLayersOption, kForceOption, kThreadsOption,
+                              kMemoryOption, kJsonOption,  kQuietOption};
 
 // The archive comes last; the one mistake that is easy to see is the archive in front.
 Status check_order(const std::vector<std::string>& positionals) {
@@ -54,6 +55,7 @@ Result<Report> run(const Arguments& arguments, Session& session) {
   UnpackOptions options;
   options.weights_only = arguments.weights_only;
   options.sha256 = arguments.sha256;
+  options.layers = arguments.layers;
   options.force = arguments.force;
   session.begin("unpacking", in_quotes(given.back()), options);
   const std::string& output = arguments.output[0];

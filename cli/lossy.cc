@@ -62,6 +62,9 @@ Result<std::optional<LossyTarget>> read_lossy(const Verb& verb, const Arguments&
     given = &target;
     ++count;
   }
+  if (arguments.progressive && !arguments.lossy) {
+    return usage_error(verb, "--progressive needs --lossy, which says what its first layer is");
+  }
   if (!arguments.lossy && count == 0) return std::nullopt;
   if (!arguments.lossy) {
     return usage_error(verb, fmt::format("{} need --lossy: what comes back then is not the "

@@ -26,6 +26,11 @@ inline constexpr Option kMaxErrorOption{
     "roots of the sums of squares), as 0.1",
     &Arguments::max_error_text};
 
+inline constexpr Option kProgressiveOption{
+    "--progressive", "",
+    "with --lossy: add a second layer that makes it exact; the target is that of the first one",
+    &Arguments::progressive};
+
 // None: exact. An error where the options don't fit together or are no numbers.
 Result<std::optional<LossyTarget>> read_lossy(const Verb& verb, const Arguments& arguments);
 

@@ -92,30 +92,31 @@ Status check_positionals(const Verb& verb, std::span<const std::string> options_
   return {};
 }
 
-Status read_threads(const Verb& verb, Arguments& arguments) {
-  if (arguments.thread_text.empty()) return {};
-  const std::string& text = arguments.thread_text[0];
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, arguments.threads);
-  if (error != std::errc{} || stop != end || arguments.threads < 1 ||
-      arguments.threads > kMostThreads) {
-    return refuse(&verb, fmt::format("--threads {} is not a number from 1 to {}", in_quotes(text),
-                                     kMostThreads));
-  }
-  return {};
+// The value of an option that is a whole number in a range; `to` keeps its default without it.
+template <typename Number>
+Status read_number(const Verb& verb, std::string_view option, const std::vector<std::string>& texts,
+                   Number least, Number most, Number& to) {
+  if (texts.empty()) return {};
+  const char* const end = texts[0].data() + texts[0].size();
+  const auto [stop, error] = std::from_chars(texts[0].data(), end, to);
+  if (error == std::errc{} && stop == end && to >= least && to <= most) return {};
+  return refuse(&verb, fmt::format("{} {} is not a number from {} to {}", option,
+                                   in_quotes(texts[0]), least, most));
 }
 
-Status read_level(const Verb& verb, Arguments& arguments) {
-  if (arguments.level_text.empty()) return {};
-  const std::string& text = arguments.level_text[0];
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, arguments.level);
-  if (error != std::errc{} || stop != end || arguments.level < kFastestLevel ||
-      arguments.level > kSmallestLevel) {
-    return refuse(&verb, fmt::format("--level {} is not a number from {} to {}", in_quotes(text),
-                                     kFastestLevel, kSmallestLevel));
+Status read_numbers(const Verb& verb, Arguments& arguments) {
+  constexpr unsigned kMostLayers = 2;
+  if (auto status = read_number(verb, "--threads", arguments.thread_text, 1u, kMostThreads,
+                                arguments.threads);
+      !status) {
+    return status;
   }
-  return {};
+  if (auto status = read_number(verb, "--level", arguments.level_text, kFastestLevel,
+                                kSmallestLevel, arguments.level);
+      !status) {
+    return status;
+  }
+  return read_number(verb, "--layers", arguments.layers_text, 1u, kMostLayers, arguments.layers);
 }
 
 // "-5" is short for "--level 5". CLI11 leaves it over, where it is no value of another option.
@@ -169,8 +170,7 @@ Status parse_verb(const Verb& verb, const CLI::App& app, std::span<const std::st
   if (auto status = check_positionals(verb, words, arguments); !status) return status;
   if (auto status = check_values(verb, arguments); !status) return status;
   if (auto status = check_output(verb, arguments); !status) return status;
-  if (auto status = read_threads(verb, arguments); !status) return status;
-  if (auto status = read_level(verb, arguments); !status) return status;
+  if (auto status = read_numbers(verb, arguments); !status) return status;
   return read_memory(verb, arguments);
 }
 

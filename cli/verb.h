@@ -31,13 +31,16 @@ struct Arguments {
   std::vector<std::string> max_error_text;
   std::vector<std::string> energy_text;
   std::vector<std::string> max_rank_text;
+  std::vector<std::string> layers_text;
   std::vector<std::string> from_archive;  // never an empty string
   unsigned threads = 0;
+  unsigned layers = 0;
   int level = kDefaultLevel;
   uint64_t memory = kDefaultMemory;
   bool no_base = false;
   bool all = false;
   bool lossy = false;
+  bool progressive = false;
   bool weights_only = false;
   bool sha256 = false;
   bool plus_residual = false;
@@ -90,6 +93,10 @@ inline constexpr Option kLevelOption{
     "--level", "N",
     "from 1, the fastest, to 9, the smallest archive (default 3); -1 to -9 say the same",
     &Arguments::level_text};
+inline constexpr Option kLayersOption{
+    "--layers", "N",
+    "how many layers to read of a progressive archive: 1 for its lossy first layer (default: all)",
+    &Arguments::layers_text};
 inline constexpr Option kForceOption{"--force", "", "replace an existing output",
                                      &Arguments::force};
 inline constexpr Option kThreadsOption{"--threads", "N",

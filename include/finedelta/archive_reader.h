@@ -22,6 +22,7 @@ struct ExtractReport {
   uint64_t bytes = 0;               // of the tensors written
   uint64_t archive_bytes_read = 0;  // header, index and chunks
   uint64_t base_bytes_read = 0;     // of tensors; what finds and checks the base is left out
+  bool lossy = false;  // a tensor is not what was packed: finedelta/inspect.h has the errors
 };
 
 // An open archive. Reading touches the index, the chunks that overlap what is asked for and the
@@ -33,7 +34,7 @@ class ArchiveReader {
   // can be opened without its bases.
   static Result<ArchiveReader> open(const std::string& archive,
                                     const std::vector<std::string>& bases = {},
-                                    const Options& options = {});
+                                    const ReadOptions& options = {});
   ArchiveReader(ArchiveReader&&) noexcept;
   ArchiveReader& operator=(ArchiveReader&&) noexcept;
   ~ArchiveReader();
@@ -62,7 +63,7 @@ class ArchiveReader {
   std::unique_ptr<State> state_;
 };
 
-struct ExtractOptions : Options {
+struct ExtractOptions : ReadOptions {
   bool force = false;  // replace an existing output
 };
 

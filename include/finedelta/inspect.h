@@ -53,8 +53,9 @@ struct TensorSummary {
   std::vector<double> factors;     // of the predictor: one, two or none
   std::vector<CoderUse> coders;
   uint64_t rank = 0;                 // of a low-rank prediction
-  uint64_t stored_bytes = 0;         // in the payload
-  std::optional<TensorError> error;  // of an inexact tensor
+  uint64_t stored_bytes = 0;         // in the payload, of all layers
+  uint64_t second_layer_bytes = 0;   // of those, the second layer's
+  std::optional<TensorError> error;  // of a tensor that is inexact in the first layer
 };
 
 struct FileSummary {
@@ -65,12 +66,17 @@ struct FileSummary {
   std::string sha256;  // hexadecimal; empty for a directory
   // Of the file that was packed, where that is not what comes out; else empty.
   std::string original_sha256;
+  // Of a shard of a progressive archive: what comes out of the first layer.
+  std::string first_layer_sha256;
 };
 
 struct ArchiveSummary {
   uint64_t format_version = 0;
   bool single_file = false;
-  bool lossy = false;  // what comes out is not what was packed
+  bool lossy = false;  // what comes out of all layers is not what was packed
+  // Of a progressive archive: its first layer is lossy, and what the second one adds to it.
+  bool progressive = false;
+  uint64_t second_layer_bytes = 0;
   uint64_t archive_bytes = 0;
   uint64_t payload_bytes = 0;  // coded tensors
   uint64_t side_bytes = 0;     // coded side files

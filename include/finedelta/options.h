@@ -29,6 +29,13 @@ struct Options {
   const Cancellation* cancel = nullptr;  // may be null
 };
 
+// Of unpack, extract and ArchiveReader.
+struct ReadOptions : Options {
+  // How many layers to read of a progressive archive: 1 gives its lossy first layer, 2 or 0 (all
+  // there are) what was packed. kUsage where the archive does not have so many.
+  unsigned layers = 0;
+};
+
 }  // namespace finedelta
 
 #endif  // FINEDELTA_OPTIONS_H_

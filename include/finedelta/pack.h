@@ -37,6 +37,9 @@ struct PackOptions : Options {
   // stay exact. kUsage, with the smallest or largest that can be had, where the target can't be
   // met.
   std::optional<LossyTarget> lossy;
+  // With `lossy`: the archive holds a second layer too, which makes it exact. The target is that of
+  // the first one. kUsage where more than 90 % of what could be lossy is as in the base.
+  bool progressive = false;
 };
 
 struct PackReport {
@@ -48,7 +51,9 @@ struct PackReport {
   uint64_t matched_tensors = 0;  // coded against a base
   uint64_t bases = 0;            // bases that the archive needs
   bool lossy = false;            // whether anything is inexact
-  uint64_t lossy_tensors = 0;
+  uint64_t lossy_tensors = 0;    // of a progressive archive: in its first layer
+  bool progressive = false;
+  uint64_t second_layer_bytes = 0;  // stored bytes of it
 };
 
 // Writes the archive `archive` of `fine_tune` against `bases` (none: the fine-tune alone). Each

@@ -11,7 +11,7 @@
 
 namespace finedelta {
 
-struct UnpackOptions : Options {
+struct UnpackOptions : ReadOptions {
   bool weights_only = false;  // the shards alone, no side files
   bool sha256 = false;        // check the SHA-256 of every file too (XXH3 is always checked)
   bool force = false;         // replace an existing output
@@ -47,7 +47,8 @@ struct VerifyReport {
 
 // Without bases: checks that every byte of the archive is as it was written. With bases (or for an
 // archive that needs none): rebuilds every file in memory, piece by piece, and checks XXH3 and
-// SHA-256 of the result; writes nothing. Errors as for `unpack`.
+// SHA-256 of the result, of a progressive archive also those of its first layer; writes nothing.
+// Errors as for `unpack`.
 Result<VerifyReport> verify(const std::string& archive, const std::vector<std::string>& bases = {},
                             const Options& options = {});
 

@@ -24,6 +24,21 @@ Result<Archive> Archive::open(const std::string& path, uint64_t memory) {
       .file = std::move(file), .layout = layout, .index = std::move(index), .memory = memory};
 }
 
+Status Archive::set_layers(unsigned layers) {
+  const unsigned has = index.progressive ? 2 : 1;
+  if (layers > has) {
+    return fail(ErrorCode::kUsage, "{} has {}, not {}", quote(file.path()),
+                has == 1 ? "one layer" : "2 layers", layers);
+  }
+  first_layer_only = layers == 1;
+  return {};
+}
+
+const Sha256& Archive::sha256(const File& file_of_index) const {
+  const bool changed = index.lossy && !is_lossy() && file_of_index.kind == FileKind::kShard;
+  return changed ? file_of_index.original_sha256 : file_of_index.sha256;
+}
+
 Status Archive::read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) const {
   stored.resize(chunk.size);
   return chunk.size == 0 ? Status() : read_stored(chunk.offset, chunk.stored_hash, stored);

@@ -18,9 +18,24 @@ struct Archive {
   Layout layout;
   Index index;
   uint64_t memory = 0;  // the limit that it was opened with
+  bool first_layer_only = false;
 
   // Reads and checks header and index; takes at most about three quarters of `memory` bytes.
   static Result<Archive> open(const std::string& path, uint64_t memory);
+
+  // Reads so many layers from now on, 0: all that there are. kUsage where there are not so many.
+  Status set_layers(unsigned layers);
+
+  // Whether the second layer is read of a tensor.
+  [[nodiscard]] bool has_rest(const Tensor& tensor) const {
+    return index.progressive && !first_layer_only && tensor.error.has_value();
+  }
+  // Whether what is read is not what was packed.
+  [[nodiscard]] bool is_lossy() const {
+    return index.lossy && (!index.progressive || first_layer_only);
+  }
+  // Of what is read of a file.
+  [[nodiscard]] const Sha256& sha256(const File& file_of_index) const;
 
   // The stored bytes of a chunk in `stored`, whose capacity is reused. kDamaged, with the offset,
   // when their hash is wrong.

@@ -59,8 +59,10 @@ Status check_tensors(const Index& index) {
   for (const File& file : index.files) {
     for (const Tensor& tensor : file.tensors) {
       for (uint64_t i = 0; i < tensor.chunks; ++i) {
-        FINEDELTA_CHECK(check_tensor_chunk(index.chunks[tensor.first_chunk + i],
-                                           chunk_bytes(index, tensor, i)));
+        const uint64_t bytes = chunk_bytes(index, tensor, i);
+        FINEDELTA_CHECK(check_tensor_chunk(index.chunks[tensor.first_chunk + i], bytes));
+        if (index.rest.empty() || !tensor.error) continue;
+        FINEDELTA_CHECK(check_tensor_chunk(index.rest[tensor.first_rest + i], bytes));
       }
     }
   }

@@ -23,6 +23,7 @@ Status decode_body(Bytes body, const Layout& layout, uint64_t memory, Index& ind
     if (file.kind != FileKind::kEmptyDirectory) file.sha256.bytes = reader.array<32>();
   }
   if (index.lossy) decode_losses(reader, index);
+  if (index.progressive) decode_rest(reader, layout, index);
   if (reader.remaining() != 0) reader.reject("bytes are left behind its end");
   FINEDELTA_CHECK(reader.status());
   return check_chunks(index);

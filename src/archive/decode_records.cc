@@ -16,12 +16,18 @@ constexpr uint64_t kLongestName = safetensors::kLargestHeader;
 
 void decode_general(RecordReader& reader, const Layout& layout, Index& index) {
   const uint8_t flags = reader.u8();
-  if (flags > (layout.oldest_reader < 2 ? 1 : 3)) reader.reject("it has unknown flags");
+  if (flags > (layout.oldest_reader < 2 ? 1 : 7)) reader.reject("it has unknown flags");
   index.single_file = (flags & 1) != 0;
   index.lossy = (flags & 2) != 0;
+  index.progressive = (flags & 4) != 0;
+  if (index.progressive && !index.lossy) reader.reject("it has layers, but is not lossy");
   index.chunk_log2 = reader.u8();
   if (index.chunk_log2 < kLeastChunkLog2 || index.chunk_log2 > kLargestChunkLog2) {
     reader.reject("its chunk size is out of range");
+  }
+  if (index.progressive) index.rest_size = reader.varint();
+  if (index.rest_size > layout.payload_size) {
+    reader.reject("its second layer is larger than the payload");
   }
 }
 

@@ -18,8 +18,10 @@ void encode_shape(ByteWriter& out, const std::vector<uint64_t>& shape) {
 }
 
 void encode_general(ByteWriter& out, const Index& index) {
-  out.u8(static_cast<uint8_t>((index.single_file ? 1u : 0u) | (index.lossy ? 2u : 0u)));
+  out.u8(static_cast<uint8_t>((index.single_file ? 1u : 0u) | (index.lossy ? 2u : 0u) |
+                              (index.progressive ? 4u : 0u)));
   out.u8(index.chunk_log2);
+  if (index.progressive) out.varint(index.rest_size);
 }
 
 void encode_bases(ByteWriter& out, const Index& index) {
@@ -95,17 +97,18 @@ void encode_file(ByteWriter& out, const File& file) {
 }
 
 // Column by column: what compresses stays apart from the hashes, which do not.
-void encode_chunks(ByteWriter& out, const Index& index) {
-  for (const Chunk& chunk : index.chunks) out.u8(chunk.coder);
-  for (const Chunk& chunk : index.chunks) out.varint(chunk.size);
-  for (const auto& [chunk, prefix] : index.prefixes) {
+void encode_chunks(ByteWriter& out, const std::vector<Chunk>& chunks,
+                   const std::map<uint64_t, Prefix>& prefixes) {
+  for (const Chunk& chunk : chunks) out.u8(chunk.coder);
+  for (const Chunk& chunk : chunks) out.varint(chunk.size);
+  for (const auto& [chunk, prefix] : prefixes) {
     out.varint(prefix.offset);
     out.varint(prefix.size);
   }
-  for (const Chunk& chunk : index.chunks) {
+  for (const Chunk& chunk : chunks) {
     if (chunk.size > 0) out.u64(chunk.stored_hash);
   }
-  for (const Chunk& chunk : index.chunks) out.bytes(chunk.result_hash.bytes);
+  for (const Chunk& chunk : chunks) out.bytes(chunk.result_hash.bytes);
 }
 
 void encode_losses(ByteWriter& out, const Index& index) {
@@ -131,11 +134,12 @@ std::vector<std::byte> encode_body(const Index& index) {
   out.varint(0);  // tables
   out.varint(index.files.size());
   for (const File& file : index.files) encode_file(out, file);
-  encode_chunks(out, index);
+  encode_chunks(out, index.chunks, index.prefixes);
   for (const File& file : index.files) {
     if (file.kind != FileKind::kEmptyDirectory) out.bytes(file.sha256.bytes);
   }
   if (index.lossy) encode_losses(out, index);
+  if (index.progressive) encode_chunks(out, index.rest, {});
   return out.take();
 }
 

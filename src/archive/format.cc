@@ -15,6 +15,17 @@ uint64_t chunk_count(const Index& index) {
   return number;
 }
 
+uint64_t place_rest(Index& index) {
+  uint64_t next = 0;
+  for (File& file : index.files) {
+    for (Tensor& tensor : file.tensors) {
+      tensor.first_rest = next;
+      if (index.progressive && tensor.error) next += tensor.chunks;
+    }
+  }
+  return next;
+}
+
 uint64_t chunk_bytes(const Index& index, const Tensor& tensor, uint64_t number) {
   const uint64_t whole = index.units_per_chunk() * dtype_unit(tensor.dtype);
   return std::min(whole, tensor.bytes - number * whole);

@@ -76,6 +76,7 @@ struct Tensor {
   uint64_t bytes = 0;
   uint64_t first_chunk = 0;  // index into Index::chunks
   uint64_t chunks = 0;
+  uint64_t first_rest = 0;  // index into Index::rest, of a lossy tensor of a progressive archive
 };
 
 enum class FileKind : uint8_t {
@@ -132,6 +133,12 @@ struct Index {
   std::vector<Chunk> chunks;  // tensors', then the bundle's, then the stored and patch files'
   std::map<uint64_t, Prefix> prefixes;  // by chunk
 
+  // Whether there is a second layer, which makes lossy tensors exact: its chunks, predicted from
+  // those above, and how many bytes of the payload are theirs.
+  bool progressive = false;
+  std::vector<Chunk> rest;
+  uint64_t rest_size = 0;
+
   // Not written; they follow from the records.
   uint64_t tensor_chunks = 0;  // how many of the chunks are in the payload
   uint64_t bundle_size = 0;    // bytes; its chunks come right after the tensors'
@@ -149,6 +156,9 @@ struct Index {
 // How many chunks there must be; `index` is complete but for `chunks`.
 [[nodiscard]] uint64_t chunk_count(const Index& index);
 [[nodiscard]] uint64_t bundle_chunk_count(const Index& index);
+
+// Fills in the tensors' places in Index::rest, and says how many chunks that must have.
+uint64_t place_rest(Index& index);
 
 // The bytes that chunk `number` of a tensor, or of a side stream of `size` bytes, stands for.
 [[nodiscard]] uint64_t chunk_bytes(const Index& index, const Tensor& tensor, uint64_t number);

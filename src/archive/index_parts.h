@@ -23,6 +23,9 @@ void decode_chunks(RecordReader& reader, const Layout& layout, Index& index);
 // Reads what a lossy archive holds beyond.
 void decode_losses(RecordReader& reader, Index& index);
 
+// Reads the second layer of a progressive archive, which is complete but for that.
+void decode_rest(RecordReader& reader, const Layout& layout, Index& index);
+
 // Whether coders, sizes and prefixes of the chunks are allowed.
 Status check_chunks(const Index& index);
 

@@ -18,9 +18,14 @@ Status Writer::append(Bytes stored) {
 }
 
 Status Writer::restart() {
-  next_ = kHeaderSlot;
+  layout_ = {};
+  return reopen_payload();
+}
+
+Status Writer::reopen_payload() {
+  next_ = layout_.side_offset();
   sync_ = {};
-  return file_.file().allocate(0);
+  return file_.file().allocate(next_);
 }
 
 Result<uint64_t> Writer::finish(const Index& index, uint64_t memory) {

@@ -22,11 +22,16 @@ class Writer {
   Status append(Bytes stored);
   void end_payload() { layout_.payload_size = next_ - kHeaderSlot; }
 
+  // Where the archive is written until it is published; once it is finished it can be opened there.
+  [[nodiscard]] const std::string& path() const { return file_.path(); }
+
   // Where the archive will appear.
   [[nodiscard]] const std::string& directory() const { return file_.directory(); }
 
   // Forgets all that was written.
   Status restart();
+  // Forgets all that was written behind the payload, which can be appended to again.
+  Status reopen_payload();
 
   // Writes index and header, and returns the archive's size. The index is read back before:
   // kFailure when a reader with this `memory` could not.

@@ -152,6 +152,8 @@ Result<AtomicFile> AtomicFile::create(const std::string& target, bool replace) {
 
 const std::string& AtomicFile::directory() const { return temporary_->target().directory; }
 
+const std::string& AtomicFile::path() const { return temporary_->path(); }
+
 Status AtomicFile::publish() {
   FINEDELTA_CHECK(file_.sync());
   const OutputTarget& target = temporary_->target();

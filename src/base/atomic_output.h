@@ -36,6 +36,9 @@ class AtomicFile {
   // That of the target.
   [[nodiscard]] const std::string& directory() const;
 
+  // Absolute; where the file is until it is published.
+  [[nodiscard]] const std::string& path() const;
+
   // Waits for the file to be on disk, then gives it its name.
   Status publish();
 

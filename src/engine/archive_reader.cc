@@ -69,10 +69,11 @@ ArchiveReader::~ArchiveReader() = default;
 
 Result<ArchiveReader> ArchiveReader::open(const std::string& archive,
                                           const std::vector<std::string>& bases,
-                                          const Options& options) {
+                                          const ReadOptions& options) {
   return guarded([&]() -> Result<ArchiveReader> {
     FINEDELTA_CHECK(check_options(options));
     FINEDELTA_ASSIGN(archive::Archive opened, archive::Archive::open(archive, options.memory));
+    FINEDELTA_CHECK(opened.set_layers(options.layers));
     auto state = std::make_unique<State>(std::move(opened), options);
     FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(state->archive, bases, state->options));
     state->bases = std::make_unique<BaseSet>(std::move(base_set));

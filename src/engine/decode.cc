@@ -44,8 +44,9 @@ uint64_t decoder_bytes(const archive::Index& index) {
   }
   // Stored bytes, bases (and one as the tensor's type), prediction, planes and the result.
   const uint64_t units = index.units_per_chunk();
+  const uint64_t layers = index.progressive ? 1 : 0;
   const uint64_t tensor =
-      (5 + bases) * unit * units + wavelet::scratch_bytes(units, unit) + factors;
+      (5 + bases + layers) * unit * units + wavelet::scratch_bytes(units, unit) + factors;
   const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
   return std::max(tensor, side) + kDecoderState;
 }
@@ -56,6 +57,11 @@ Status Decoder::locate_error(const archive::Chunk& chunk, std::string_view what,
   if (error) return error;
   return fail(error.error().code, "{}: {} in the {} bytes at {}: {}", quote(archive_.file.path()),
               what, chunk.size, chunk.offset, error.error().message);
+}
+
+std::unexpected<Error> Decoder::fail_result(const archive::Tensor& tensor) const {
+  return fail(ErrorCode::kDamaged, "{}: tensor {} does not come out as it was packed",
+              quote(archive_.file.path()), quote(tensor.name));
 }
 
 Status Decoder::read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size) {
@@ -97,6 +103,26 @@ Result<const LowRankPredictor*> Decoder::low_rank_of(const archive::Tensor& tens
 }
 
 Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value) {
+  return archive_.has_rest(tensor) ? second_layer_chunk(tensor, number, value)
+                                   : first_layer_chunk(tensor, number, value);
+}
+
+Status Decoder::second_layer_chunk(const archive::Tensor& tensor, uint64_t number,
+                                   MutableBytes value) {
+  first_layer_.resize(value.size());
+  FINEDELTA_CHECK(first_layer_chunk(tensor, number, first_layer_));
+  const archive::Chunk& chunk = archive_.index.rest[tensor.first_rest + number];
+  FINEDELTA_CHECK(archive_.read_chunk(chunk, stored_));
+  if (count_) count_->archive += chunk.size;
+  FINEDELTA_CHECK(locate_error(
+      chunk, quote(tensor.name),
+      coders()[chunk.coder].decode(stored_, tensor.dtype, first_layer_, value, scratch_)));
+  if (xxh3_128(value) == chunk.result_hash) return {};
+  return fail_result(tensor);
+}
+
+Status Decoder::first_layer_chunk(const archive::Tensor& tensor, uint64_t number,
+                                  MutableBytes value) {
   const archive::Chunk& chunk = archive_.index.chunks[tensor.first_chunk + number];
   FINEDELTA_CHECK(archive_.read_chunk(chunk, stored_));
   if (count_) count_->archive += chunk.size;
@@ -114,8 +140,7 @@ Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, Mut
     }
   }
   if (!decoded) return locate_error(chunk, quote(tensor.name), decoded);
-  return fail(ErrorCode::kDamaged, "{}: tensor {} does not come out as it was packed",
-              quote(archive_.file.path()), quote(tensor.name));
+  return fail_result(tensor);
 }
 
 Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBytes value) {

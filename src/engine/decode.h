@@ -29,8 +29,8 @@ class Decoder {
       : archive_(archive), bases_(bases), count_(count) {}
 
   // Fills `value` (as long as the chunk) with chunk `number` of a tensor whose base tensors have
-  // been required. The XXH3-128 of `value` is checked: kDamaged when the archive is at fault,
-  // kWrongBase when the base is.
+  // been required, of all layers that are read. The XXH3-128 of `value` is checked: kDamaged when
+  // the archive is at fault, kWrongBase when the base is.
   Status tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value);
 
   // The same for a chunk of a side stream, by its place in Index::chunks; `file` is the stored or
@@ -38,9 +38,12 @@ class Decoder {
   Status side_chunk(uint64_t number, const archive::File* file, MutableBytes value);
 
  private:
+  Status first_layer_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value);
+  Status second_layer_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value);
   Status read_prediction(const archive::Tensor& tensor, uint64_t number, size_t size);
   Result<const LowRankPredictor*> low_rank_of(const archive::Tensor& tensor);
   Status locate_error(const archive::Chunk& chunk, std::string_view what, Status error) const;
+  [[nodiscard]] std::unexpected<Error> fail_result(const archive::Tensor& tensor) const;
 
   const archive::Archive& archive_;
   const BaseSet& bases_;
@@ -50,6 +53,7 @@ class Decoder {
   std::vector<std::byte> prefix_;
   std::vector<std::byte> factors_;
   std::vector<std::byte> prediction_;
+  std::vector<std::byte> first_layer_;
   PredictionReader predictions_;
   const archive::Tensor* low_rank_tensor_ = nullptr;  // whose factors were read last
   std::optional<LowRankPredictor> low_rank_;

@@ -84,8 +84,11 @@ Result<ExtractReport> ArchiveReader::extract(const std::vector<std::string>& sel
   return guarded([&]() -> Result<ExtractReport> {
     FINEDELTA_ASSIGN(const std::vector<Selection> wanted, parse_all(selections, *this));
     uint64_t total = 0;
+    bool lossy = false;
     for (const Selection& selection : wanted) {
-      FINEDELTA_CHECK(state_->require_bases(*state_->tensors[selection.tensor]));
+      const archive::Tensor& tensor = *state_->tensors[selection.tensor];
+      FINEDELTA_CHECK(state_->require_bases(tensor));
+      lossy |= tensor.error.has_value() && state_->archive.is_lossy();
       total += selection.end - selection.first;
     }
     FINEDELTA_CHECK(check_output_apart(output, state_->inputs()));
@@ -111,7 +114,8 @@ Result<ExtractReport> ArchiveReader::extract(const std::vector<std::string>& sel
         .bytes = total,
         .archive_bytes_read =
             archive::kHeaderSlot + state_->archive.layout.index_size + count.archive.load(),
-        .base_bytes_read = count.base.load()};
+        .base_bytes_read = count.base.load(),
+        .lossy = lossy};
   });
 }
 

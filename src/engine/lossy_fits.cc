@@ -83,6 +83,7 @@ class LossyFits::Fitting {
         .columns = shape.columns,
         .rank = directions.rank(),
         .energy = directions.energy,
+        .unchanged = directions.unchanged,
         .largest_distortion = finedelta::largest_distortion(shape.rows, shape.columns, directions)};
     FINEDELTA_ASSIGN(matrix.offset, fits_.scratch_->append(all_values(directions)));
     fits_.matrices_[number] = matrix;
@@ -123,6 +124,17 @@ Result<LossyFits> LossyFits::make(const Inputs& inputs, const PackPlan& plan,
   FINEDELTA_ASSIGN(fits.scratch_, ScratchFile::create(directory));
   FINEDELTA_CHECK(Fitting(inputs, plan, options, fits).run());
   return fits;
+}
+
+double LossyFits::unchanged_share() const {
+  uint64_t unchanged = 0;
+  uint64_t elements = 0;
+  for (const auto& matrix : matrices_) {
+    if (!matrix) continue;
+    unchanged += matrix->unchanged;
+    elements += matrix->rows * matrix->columns;
+  }
+  return elements == 0 ? 0 : static_cast<double>(unchanged) / static_cast<double>(elements);
 }
 
 Result<SingularDirections> LossyFits::directions(const Matrix& matrix) const {

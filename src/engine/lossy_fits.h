@@ -31,6 +31,9 @@ class LossyFits {
   // Of a lossy one: whether it differs from the base.
   [[nodiscard]] bool has_delta(size_t tensor) const { return matrices_[tensor]->energy > 0; }
 
+  // The share of the elements of all lossy tensors that are as in the base; 0 where there are none.
+  [[nodiscard]] double unchanged_share() const;
+
   // What is stored of a lossy tensor; none: it becomes what the base says.
   Result<std::optional<LowRankAnswer>> factors(size_t tensor, double distortion, double gain) const;
 
@@ -48,6 +51,7 @@ class LossyFits {
     uint64_t columns = 0;
     size_t rank = 0;
     double energy = 0;
+    uint64_t unchanged = 0;  // elements
     double largest_distortion = 0;
     uint64_t offset = 0;  // of values, left and right
   };

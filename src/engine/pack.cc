@@ -1,16 +1,19 @@
 #include "finedelta/pack.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "archive/writer.h"
 #include "base/error.h"
 #include "base/guard.h"
+#include "engine/base_set.h"
 #include "engine/file_hashes.h"
 #include "engine/input_stamps.h"
 #include "engine/lossy_fits.h"
 #include "engine/lossy_target.h"
 #include "engine/output_apart.h"
 #include "engine/pack_plan.h"
+#include "engine/pack_rest.h"
 #include "engine/pack_side_files.h"
 #include "engine/pack_tensors.h"
 #include "engine/resources.h"
@@ -29,7 +32,9 @@ PackReport make_report(const Inputs& inputs, const archive::Index& index, uint64
   PackReport report{.input_bytes = inputs.fine_tune.file_bytes(),
                     .archive_bytes = archive_bytes,
                     .bases = index.bases.size(),
-                    .lossy = index.lossy};
+                    .lossy = index.lossy && !index.progressive,
+                    .progressive = index.progressive,
+                    .second_layer_bytes = index.rest_size};
   for (const archive::File& file : index.files) {
     if (file.kind != archive::FileKind::kEmptyDirectory) ++report.files;
     for (const archive::Tensor& tensor : file.tensors) {
@@ -66,8 +71,11 @@ class Packing {
     FINEDELTA_ASSIGN(const std::vector<Match> matches, match_inputs(inputs_, options_));
     FINEDELTA_ASSIGN(PackPlan plan, make_pack_plan(inputs_, matches, options_));
     note_useless_bases(inputs_, plan, options_.note);
-    FINEDELTA_ASSIGN(const uint64_t bytes,
+    FINEDELTA_ASSIGN(uint64_t bytes,
                      options_.lossy ? write_lossy(plan, matches) : write(plan, nullptr));
+    if (options_.progressive && plan.index.lossy) {
+      FINEDELTA_ASSIGN(bytes, add_second_layer(plan));
+    }
     FINEDELTA_CHECK(stamps.check(inputs_, plan));
     FINEDELTA_CHECK(writer_.publish());
     return make_report(inputs_, plan.index, bytes);
@@ -78,6 +86,11 @@ class Packing {
   Result<uint64_t> write(PackPlan& plan, const LossyChoice* lossy) {
     ProgressMeter progress(options_.progress, inputs_.fine_tune.file_bytes());
     FINEDELTA_CHECK(pack_tensors(inputs_, plan, writer_, options_, progress, lossy));
+    return finish(plan, progress);
+  }
+
+  // All that follows the payload.
+  Result<uint64_t> finish(PackPlan& plan, ProgressMeter& progress) {
     writer_.end_payload();
     FINEDELTA_CHECK(pack_side_files(inputs_, plan, writer_, options_, progress));
     if (sha256_.empty()) {
@@ -85,6 +98,33 @@ class Packing {
     }
     set_sha256(plan.index);
     return writer_.finish(plan.index, options_.memory);
+  }
+
+  // Of a lossy archive that is complete. Returns its new size.
+  Result<uint64_t> add_second_layer(PackPlan& plan) {
+    FINEDELTA_ASSIGN(const archive::Archive first,
+                     archive::Archive::open(writer_.path(), options_.memory));
+    FINEDELTA_ASSIGN(BaseSet bases, BaseSet::open(first, locations(plan), options_));
+    FINEDELTA_CHECK(bases.require_tensors(all_base_tensors(plan)));
+    FINEDELTA_CHECK(writer_.reopen_payload());
+    plan.index.progressive = true;
+    plan.index.chunks.resize(plan.index.tensor_chunks);
+    plan.index.prefixes.clear();
+    ProgressMeter progress(options_.progress, inputs_.fine_tune.file_bytes());
+    FINEDELTA_CHECK(pack_rest(first, bases, inputs_, plan, writer_, options_, progress));
+    return finish(plan, progress);
+  }
+
+  std::vector<std::string> locations(const PackPlan& plan) const {
+    std::vector<std::string> all;
+    for (const uint32_t base : plan.bases) all.push_back(inputs_.bases[base].location);
+    return all;
+  }
+
+  static std::vector<uint32_t> all_base_tensors(const PackPlan& plan) {
+    std::vector<uint32_t> all(plan.base_refs.size());
+    std::iota(all.begin(), all.end(), 0u);
+    return all;
   }
 
   // Those of lossy shards are there already, of what comes out.
@@ -99,6 +139,7 @@ class Packing {
   Result<uint64_t> write_lossy(PackPlan& plan, const std::vector<Match>& matches) {
     FINEDELTA_ASSIGN(const LossyFits fits,
                      LossyFits::make(inputs_, plan, writer_.directory(), options_));
+    FINEDELTA_CHECK(check_progressive(fits));
     if (options_.lossy->kind == LossyTarget::Kind::kMaxError) {
       const LossyChoice choice{.fits = fits, .matches = matches, .error = options_.lossy->value};
       return write(plan, &choice);
@@ -117,6 +158,17 @@ class Packing {
     }
   }
 
+  // Where little changed, what is exact is small, and a lossy layer in front of it makes it larger.
+  Status check_progressive(const LossyFits& fits) const {
+    constexpr double kMostUnchanged = 0.9;
+    const double share = fits.unchanged_share();
+    if (!options_.progressive || share <= kMostUnchanged) return {};
+    return fail(ErrorCode::kUsage,
+                "{:.1f} % of the weights are as in the base, and a progressive archive would be "
+                "larger than an exact one: pack without --progressive and --lossy",
+                100 * share);
+  }
+
   const Inputs& inputs_;
   const PackOptions& options_;
   archive::Writer writer_;
@@ -132,6 +184,9 @@ Result<PackReport> pack(const std::vector<std::string>& bases, const std::string
     FINEDELTA_CHECK(check_options(options));
     FINEDELTA_CHECK(check_level(options.level));
     if (options.lossy) FINEDELTA_CHECK(check_lossy_target(*options.lossy));
+    if (options.progressive && !options.lossy) {
+      return fail(ErrorCode::kUsage, "a progressive archive needs a target for its lossy layer");
+    }
     FINEDELTA_ASSIGN(const Inputs inputs, open_inputs(bases, fine_tune, options.all, options));
     FINEDELTA_CHECK(check_apart(inputs, archive));
     FINEDELTA_ASSIGN(const InputStamps stamps, InputStamps::take(inputs));

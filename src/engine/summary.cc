@@ -39,7 +39,10 @@ void add_chunks(const archive::Index& index, const archive::Tensor& tensor,
     const archive::Chunk& chunk = index.chunks[tensor.first_chunk + i];
     ++uses[chunk.coder];
     summary.stored_bytes += chunk.size;
+    if (!index.progressive || !tensor.error) continue;
+    summary.second_layer_bytes += index.rest[tensor.first_rest + i].size;
   }
+  summary.stored_bytes += summary.second_layer_bytes;
   for (size_t id = 0; id < uses.size(); ++id) {
     if (uses[id] > 0) summary.coders.push_back({std::string(coders()[id].name), uses[id]});
   }
@@ -106,7 +109,9 @@ ArchiveSummary summarize(const archive::Archive& archive) {
   const archive::Index& index = archive.index;
   ArchiveSummary out{.format_version = archive.layout.version,
                      .single_file = index.single_file,
-                     .lossy = index.lossy,
+                     .lossy = archive.is_lossy(),
+                     .progressive = index.progressive,
+                     .second_layer_bytes = index.rest_size,
                      .archive_bytes = archive.layout.file_size(),
                      .payload_bytes = archive.layout.payload_size,
                      .side_bytes = archive.layout.side_size,
@@ -128,8 +133,10 @@ ArchiveSummary summarize(const archive::Archive& archive) {
                          .kind = std::string(kind_name(file.kind)),
                          .executable = file.executable,
                          .bytes = file.size,
-                         .sha256 = directory ? std::string() : to_hex(file.sha256.bytes)});
-    if (index.lossy && file.kind == archive::FileKind::kShard) {
+                         .sha256 = directory ? std::string() : to_hex(archive.sha256(file).bytes)});
+    if (!index.lossy || file.kind != archive::FileKind::kShard) continue;
+    if (index.progressive) out.files.back().first_layer_sha256 = to_hex(file.sha256.bytes);
+    if (!index.progressive) {
       out.files.back().original_sha256 = to_hex(file.original_sha256.bytes);
     }
   }

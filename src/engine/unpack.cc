@@ -35,8 +35,9 @@ uint64_t wanted_bytes(const archive::Index& index, bool weights_only) {
   return total;
 }
 
-Status check_sha256(const archive::File& file, Sha256Hasher& hasher) {
-  if (hasher.digest() == file.sha256) return {};
+Status check_sha256(const archive::Archive& archive, const archive::File& file,
+                    Sha256Hasher& hasher) {
+  if (hasher.digest() == archive.sha256(file)) return {};
   return fail(ErrorCode::kDamaged, "file {} does not have the SHA-256 that it was packed with",
               quote(file.path));
 }
@@ -88,7 +89,7 @@ class Unpacking {
                     },
                     .sha256 = hasher ? &*hasher : nullptr};
     FINEDELTA_CHECK(rebuilder_.rebuild(file, sink));
-    return hasher ? check_sha256(file, *hasher) : Status();
+    return hasher ? check_sha256(archive_, file, *hasher) : Status();
   }
 
   const archive::Archive& archive_;
@@ -116,19 +117,20 @@ Status check_factors(const archive::Archive& archive) {
 
 // Reads every chunk and compares its hash; header and index were checked when they were opened.
 Status check_stored_bytes(const archive::Archive& archive, const Options& options) {
-  uint64_t total = 0;
-  for (const archive::Chunk& chunk : archive.index.chunks) total += chunk.size;
   FINEDELTA_CHECK(check_factors(archive));
-  ProgressMeter progress(options.progress, total);
+  ProgressMeter progress(options.progress, archive.layout.payload_size + archive.layout.side_size);
   const unsigned workers = affordable_workers(options, decoder_bytes(archive.index), 0);
   std::vector<std::vector<std::byte>> stored(workers);
-  return parallel_for(archive.index.chunks.size(), workers, options.cancel,
-                      [&](uint64_t i, unsigned worker) -> Status {
-                        const archive::Chunk& chunk = archive.index.chunks[i];
-                        FINEDELTA_CHECK(archive.read_chunk(chunk, stored[worker]));
-                        progress.add(chunk.size);
-                        return {};
-                      });
+  for (const auto* chunks : {&archive.index.chunks, &archive.index.rest}) {
+    FINEDELTA_CHECK(parallel_for(chunks->size(), workers, options.cancel,
+                                 [&](uint64_t i, unsigned worker) -> Status {
+                                   const archive::Chunk& chunk = (*chunks)[i];
+                                   FINEDELTA_CHECK(archive.read_chunk(chunk, stored[worker]));
+                                   progress.add(chunk.size);
+                                   return {};
+                                 }));
+  }
+  return {};
 }
 
 Status rebuild_and_compare(const archive::Archive& archive, const BaseSet& bases,
@@ -139,7 +141,7 @@ Status rebuild_and_compare(const archive::Archive& archive, const BaseSet& bases
     if (file.kind == archive::FileKind::kEmptyDirectory) continue;
     Sha256Hasher hasher;
     FINEDELTA_CHECK(rebuilder.rebuild(file, {.write = {}, .sha256 = &hasher}));
-    FINEDELTA_CHECK(check_sha256(file, hasher));
+    FINEDELTA_CHECK(check_sha256(archive, file, hasher));
   }
   return {};
 }
@@ -158,8 +160,8 @@ Result<UnpackReport> unpack(const std::vector<std::string>& bases, const std::st
                             const std::string& output, const UnpackOptions& options) {
   return guarded([&]() -> Result<UnpackReport> {
     FINEDELTA_CHECK(check_options(options));
-    FINEDELTA_ASSIGN(const archive::Archive opened,
-                     archive::Archive::open(archive, options.memory));
+    FINEDELTA_ASSIGN(archive::Archive opened, archive::Archive::open(archive, options.memory));
+    FINEDELTA_CHECK(opened.set_layers(options.layers));
     FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
     FINEDELTA_CHECK(require_all(base_set, opened.index, options.weights_only));
     std::vector<std::string> inputs = base_set.all_locations();
@@ -169,7 +171,7 @@ Result<UnpackReport> unpack(const std::vector<std::string>& bases, const std::st
     return UnpackReport{.files = count_files(opened.index, options.weights_only),
                         .bytes = wanted_bytes(opened.index, options.weights_only),
                         .sha256_checked = options.sha256,
-                        .lossy = opened.index.lossy,
+                        .lossy = opened.is_lossy(),
                         .bases = base_set.locations()};
   });
 }
@@ -178,11 +180,10 @@ Result<VerifyReport> verify(const std::string& archive, const std::vector<std::s
                             const Options& options) {
   return guarded([&]() -> Result<VerifyReport> {
     FINEDELTA_CHECK(check_options(options));
-    FINEDELTA_ASSIGN(const archive::Archive opened,
-                     archive::Archive::open(archive, options.memory));
+    FINEDELTA_ASSIGN(archive::Archive opened, archive::Archive::open(archive, options.memory));
     VerifyReport report{.archive_bytes = opened.layout.file_size(),
-                        .chunks = opened.index.chunks.size(),
-                        .lossy = opened.index.lossy};
+                        .chunks = opened.index.chunks.size() + opened.index.rest.size(),
+                        .lossy = opened.is_lossy()};
     if (bases.empty() && !opened.index.bases.empty()) {
       FINEDELTA_CHECK(check_stored_bytes(opened, options));
       return report;
@@ -190,6 +191,10 @@ Result<VerifyReport> verify(const std::string& archive, const std::vector<std::s
     FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
     FINEDELTA_CHECK(require_all(base_set, opened.index, false));
     FINEDELTA_CHECK(rebuild_and_compare(opened, base_set, options));
+    if (opened.index.progressive) {
+      FINEDELTA_CHECK(opened.set_layers(1));
+      FINEDELTA_CHECK(rebuild_and_compare(opened, base_set, options));
+    }
     report.rebuilt = true;
     report.files = count_files(opened.index, false);
     report.bytes = wanted_bytes(opened.index, false);

@@ -55,12 +55,12 @@ def test_help_fits_a_terminal(run, words):
 
 
 @pytest.mark.parametrize("verb, options", [
-    ("pack", "--output --no-base --all --level --lossy --bits --size --ratio --max-error --force --threads --memory --json --quiet --help"),
-    ("unpack", "--output --weights-only --sha256 --force --threads --memory --json --quiet --help"),
+    ("pack", "--output --no-base --all --level --lossy --bits --size --ratio --max-error --progressive --force --threads --memory --json --quiet --help"),
+    ("unpack", "--output --weights-only --sha256 --layers --force --threads --memory --json --quiet --help"),
     ("verify", "--base --threads --memory --json --quiet --help"),
     ("inspect", "--threads --memory --json --quiet --help"),
     ("plan", "--no-base --all --level --threads --memory --json --quiet --help"),
-    ("extract", "--output --force --threads --memory --json --quiet --help"),
+    ("extract", "--output --layers --force --threads --memory --json --quiet --help"),
     ("lora", "--output --size --energy --max-rank --plus-residual --from-archive --force --threads "
              "--memory --json --quiet --help"),
 ])

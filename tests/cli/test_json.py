@@ -60,7 +60,7 @@ def test_pack(run, pair, tmp_path):
     assert result == {
         "archive": "x.fd", "files": 3, "input_bytes": total, "weight_bytes": 2 * (8192 + 64),
         "archive_bytes": size, "tensors": 2, "matched_tensors": 2, "needed_bases": 1, "lossy": False,
-        "lossy_tensors": 0, "notes": []}
+        "lossy_tensors": 0, "progressive": False, "second_layer_bytes": 0, "notes": []}
 
 
 def test_unpack(run, pair, archive):

@@ -126,3 +126,62 @@ def test_max_error(run, pair, tmp_path):
         assert len(errors) == 1 and 0 < errors[0] <= float(error)
         assert run("verify", "x.fd", "--base", "base").code == 0
     assert sizes[0] < sizes[1]
+
+
+@pytest.fixture
+def progressive(run, pair):
+    outcome = run("pack", "--lossy", "--size", "3000", "--progressive", "base", "tune", "-o", "tune.fd")
+    assert (outcome.code, outcome.out) == (0, "")
+    return outcome.err
+
+
+def tree(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_layers(run, progressive, tmp_path):
+    assert re.search(r"^packed in 2 layers, the first LOSSY \(1 tensor inexact\), the second [\d.,]+ \w+, "
+                     r"3 files, ", progressive, re.MULTILINE)
+    outcome = run("unpack", "base", "tune.fd", "-o", "near", "--layers", "1", "--sha256")
+    assert outcome.code == 0
+    assert "unpacked LOSSY (not the fine-tune itself) 3 files" in outcome.err
+    for options in ([], ["--layers", "2"]):
+        outcome = run("unpack", "base", "tune.fd", "-o", "whole", "--sha256", "--force", *options)
+        assert outcome.code == 0
+        assert "unpacked 3 files" in outcome.err
+        assert tree(tmp_path / "whole") == tree(tmp_path / "tune")
+    assert tree(tmp_path / "near") != tree(tmp_path / "tune")
+    assert "verified 'tune.fd'; 3 files" in run("verify", "tune.fd", "--base", "base").err
+    outcome = run("extract", "base", "tune.fd", "weight", "-o", "one.safetensors", "--layers", "1")
+    assert "extracted LOSSY (not the fine-tune itself) 1 tensor" in outcome.err
+    outcome = run("extract", "base", "tune.fd", "weight", "-o", "two.safetensors")
+    assert "extracted 1 tensor" in outcome.err
+
+
+def test_inspect_tells_the_layers(run, progressive):
+    outcome = run("inspect", "tune.fd")
+    assert re.search(r"^layer 1   LOSSY: 1 of 2 tensors inexact; relative error of the delta: ", outcome.out,
+                     re.MULTILINE)
+    assert re.search(r"^layer 2   [\d.,]+ \w+: makes it exact$", outcome.out, re.MULTILINE)
+    found = json.loads(run("inspect", "--json", "tune.fd").out)
+    check(found, "inspect")
+    assert (found["lossy"], found["progressive"]) == (False, True)
+    assert found["second_layer_bytes"] == sum(each["second_layer_bytes"] for each in found["tensors"]) > 0
+    shards = [file for file in found["files"] if file["kind"] == "shard"]
+    assert all(file["first_layer_sha256"] and not file["original_sha256"] for file in shards)
+
+
+@pytest.mark.parametrize("words, message", [
+    (["unpack", "base", "tune.fd", "-o", "x", "--layers", "2"], "'tune.fd' has one layer, not 2"),
+    (["unpack", "base", "tune.fd", "-o", "x", "--layers", "3"],
+     "--layers '3' is not a number from 1 to 2; see 'finedelta unpack --help'"),
+    (["unpack", "base", "tune.fd", "-o", "x", "--layers", "0"],
+     "--layers '0' is not a number from 1 to 2; see 'finedelta unpack --help'"),
+    (["pack", "--progressive", "base", "tune", "-o", "x"],
+     "--progressive needs --lossy, which says what its first layer is; see 'finedelta pack --help'"),
+])
+def test_wrong_layers(run, lossy, words, message, tmp_path):
+    outcome = run(*words)
+    assert_error(outcome, 2)
+    assert message in outcome.err
+    assert not (tmp_path / "x").exists()

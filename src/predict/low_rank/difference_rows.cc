@@ -31,6 +31,7 @@ Result<std::span<const float>> DifferenceRows::read(uint64_t row) {
     const bool usable = std::abs(gained) <= kLargestDifference;
     difference[i] = usable ? gained : 0.0f;
     complete_ &= usable;
+    unchanged_ += difference[i] == 0 ? 1 : 0;
   }
   return difference;
 }

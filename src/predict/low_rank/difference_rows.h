@@ -27,6 +27,9 @@ class DifferenceRows {
   // Whether no element was 0 for that reason so far.
   [[nodiscard]] bool complete() const { return complete_; }
 
+  // How many elements of all that were read were 0, for whatever reason.
+  [[nodiscard]] uint64_t unchanged() const { return unchanged_; }
+
   // The base's elements of the block that was read last.
   [[nodiscard]] std::span<const float> base() const { return base_; }
 
@@ -36,6 +39,7 @@ class DifferenceRows {
   const MatrixPair& pair_;
   uint64_t block_rows_;
   bool complete_ = true;
+  uint64_t unchanged_ = 0;
   std::vector<std::byte> bytes_;
   std::vector<float> base_;
   std::vector<float> difference_;

@@ -91,6 +91,7 @@ Result<SingularDirections> fit_low_rank(const MatrixPair& pair, const FitOptions
   SingularDirections found;
   for (int pass = 1; pass < options.passes; ++pass) {
     FINEDELTA_ASSIGN(found.energy, iterate(rows, w));
+    if (pass == 1) found.unchanged = rows.unchanged();
   }
   Matrix y(pair.rows, sketch);
   found.complete = rows.complete();

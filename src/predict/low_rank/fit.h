@@ -3,6 +3,7 @@
 #define FINEDELTA_PREDICT_LOW_RANK_FIT_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "finedelta/result.h"
@@ -17,6 +18,7 @@ struct SingularDirections {
   std::vector<float> right;   // rank x columns
   double energy = 0;          // the sum of the squares of fine - base
   bool complete = true;       // whether no element had to count as unchanged
+  uint64_t unchanged = 0;     // elements of fine - base that are 0
 
   [[nodiscard]] size_t rank() const { return values.size(); }
 };
