@@ -24,7 +24,7 @@ void decode_chunks(RecordReader& reader, const Layout& layout, Index& index);
 void decode_losses(RecordReader& reader, Index& index);
 
 // Whether coders, sizes and prefixes of the chunks are allowed.
-Status check_chunks(const Index& index);
+Status check_chunks(const Layout& layout, const Index& index);
 
 }  // namespace finedelta::archive
 
