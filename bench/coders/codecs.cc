@@ -9,6 +9,7 @@ std::vector<CodecEntry> all_codecs() {
   };
   add("finedelta", "this library, as pack chooses", [] { return make_finedelta(nullptr); });
   for (const Coder& coder : coders()) {
+    if (coder.lossy) continue;
     add("finedelta/" + std::string(coder.name), "this library, that coder wherever it fits",
         [&coder] { return make_finedelta(&coder); })
         .usual = false;

@@ -21,8 +21,12 @@ bool is_smaller(const Chunk& chunk, uint64_t result) {
   return chunk.size > 0 && chunk.size < result;
 }
 
-Status check_tensor_chunk(const Chunk& chunk, uint64_t result) {
-  if (chunk.coder >= coders().size()) return unknown_coder();
+bool is_known(uint8_t coder, const Layout& layout) {
+  return coder < coders().size() && (!coders()[coder].lossy || layout.oldest_reader >= 2);
+}
+
+Status check_tensor_chunk(const Layout& layout, const Chunk& chunk, uint64_t result) {
+  if (!is_known(chunk.coder, layout)) return unknown_coder();
   if (chunk.coder == kRawCoder.id) return check_size(chunk.size == result);
   if (chunk.coder == kIdenticalCoder.id) return check_size(chunk.size == 0);
   return check_size(is_smaller(chunk, result));
@@ -55,14 +59,16 @@ Status check_side_chunk(const Index& index, uint64_t number, const File* file, u
   return unknown_coder();
 }
 
-Status check_tensors(const Index& index) {
+Status check_tensors(const Layout& layout, const Index& index) {
   for (const File& file : index.files) {
     for (const Tensor& tensor : file.tensors) {
       for (uint64_t i = 0; i < tensor.chunks; ++i) {
         const uint64_t bytes = chunk_bytes(index, tensor, i);
-        FINEDELTA_CHECK(check_tensor_chunk(index.chunks[tensor.first_chunk + i], bytes));
-        if (index.rest.empty() || !tensor.error) continue;
-        FINEDELTA_CHECK(check_tensor_chunk(index.rest[tensor.first_rest + i], bytes));
+        FINEDELTA_CHECK(check_tensor_chunk(layout, index.chunks[tensor.first_chunk + i], bytes));
+        if (!index.progressive || !tensor.error) continue;
+        const Chunk& exact = index.rest[tensor.first_rest + i];
+        FINEDELTA_CHECK(check_tensor_chunk(layout, exact, bytes));
+        if (coders()[exact.coder].lossy) return unknown_coder();
       }
     }
   }
@@ -71,8 +77,8 @@ Status check_tensors(const Index& index) {
 
 }  // namespace
 
-Status check_chunks(const Index& index) {
-  FINEDELTA_CHECK(check_tensors(index));
+Status check_chunks(const Layout& layout, const Index& index) {
+  FINEDELTA_CHECK(check_tensors(layout, index));
   const uint64_t bundle_chunks = bundle_chunk_count(index);
   for (uint64_t i = 0; i < bundle_chunks; ++i) {
     FINEDELTA_CHECK(check_side_chunk(index, index.tensor_chunks + i, nullptr,

@@ -26,7 +26,7 @@ Status decode_body(Bytes body, const Layout& layout, uint64_t memory, Index& ind
   if (index.progressive) decode_rest(reader, layout, index);
   if (reader.remaining() != 0) reader.reject("bytes are left behind its end");
   FINEDELTA_CHECK(reader.status());
-  return check_chunks(index);
+  return check_chunks(layout, index);
 }
 
 }  // namespace

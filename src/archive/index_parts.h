@@ -27,7 +27,7 @@ void decode_losses(RecordReader& reader, Index& index);
 void decode_rest(RecordReader& reader, const Layout& layout, Index& index);
 
 // Whether coders, sizes and prefixes of the chunks are allowed.
-Status check_chunks(const Index& index);
+Status check_chunks(const Layout& layout, const Index& index);
 
 }  // namespace finedelta::archive
 

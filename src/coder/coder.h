@@ -1,7 +1,7 @@
 // Residual coders: how the bytes of one chunk of a tensor are written, given a prediction of them.
 //
 // Each coder has a folder of its own with its specification; registry.cc lists them. A new coder
-// gets its round-trip, corruption and fuzz tests by being listed there.
+// gets its round-trip, corruption and fuzz tests by being listed there, if it is not a lossy one.
 #ifndef FINEDELTA_CODER_CODER_H_
 #define FINEDELTA_CODER_CODER_H_
 
@@ -43,6 +43,7 @@ struct CoderScratch {
   ZstdEncoder encoder;
   ZstdDecoder decoder;
   std::vector<std::byte> planes;
+  std::vector<int16_t> steps;
   wavelet::Scratch wavelet;
 };
 
@@ -64,6 +65,10 @@ struct Coder {
   // noticed here: the caller compares the hash of `value`.
   Status (*decode)(Bytes stored, DType dtype, Bytes prediction, MutableBytes value,
                    CoderScratch& scratch);
+
+  // Written in lossy archives only, from chunks that become what it can say: `analyze` never
+  // accepts one. Readers know it from version 2 of the format on.
+  bool lossy = false;
 };
 
 // All coders, in order of their ids, which are their places.

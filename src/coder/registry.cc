@@ -5,13 +5,15 @@
 #include "coder/identical/identical.h"
 #include "coder/planes/planes.h"
 #include "coder/raw/raw.h"
+#include "coder/steps/steps.h"
 #include "coder/wavelet/wavelet.h"
 
 namespace finedelta {
 
 namespace {
 
-constexpr std::array kCoders = {kRawCoder, kIdenticalCoder, kPlanesCoder, kWaveletCoder};
+constexpr std::array kCoders = {kRawCoder, kIdenticalCoder, kPlanesCoder, kWaveletCoder,
+                                kStepsCoder};
 
 constexpr bool ids_are_places() {
   for (size_t i = 0; i < kCoders.size(); ++i) {

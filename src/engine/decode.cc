@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "coder/steps/steps.h"
 #include "side/side_codec.h"
 
 namespace finedelta {
@@ -26,6 +27,12 @@ uint64_t factors_bytes(const archive::Tensor& tensor) {
   return 2 * tensor.factors.size + kBytesOfLowRankValue * std::min(values, most);
 }
 
+bool has_steps(const archive::Index& index) {
+  return std::ranges::any_of(
+      std::span(index.chunks).first(index.tensor_chunks),
+      [](const archive::Chunk& chunk) { return chunk.coder == kStepsCoder.id; });
+}
+
 }  // namespace
 
 uint64_t decoder_bytes(const archive::Index& index) {
@@ -45,8 +52,9 @@ uint64_t decoder_bytes(const archive::Index& index) {
   // Stored bytes, bases (and one as the tensor's type), prediction, planes and the result.
   const uint64_t units = index.units_per_chunk();
   const uint64_t layers = index.progressive ? 1 : 0;
-  const uint64_t tensor =
-      (5 + bases + layers) * unit * units + wavelet::scratch_bytes(units, unit) + factors;
+  const uint64_t steps = has_steps(index) ? kStepsBytesPerUnit * units : 0;
+  const uint64_t tensor = (5 + bases + layers) * unit * units +
+                          wavelet::scratch_bytes(units, unit) + steps + factors;
   const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
   return std::max(tensor, side) + kDecoderState;
 }

@@ -16,6 +16,7 @@
 #ifndef FINEDELTA_KERNELS_LOW_RANK_H_
 #define FINEDELTA_KERNELS_LOW_RANK_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -28,6 +29,10 @@ namespace finedelta {
 // 2^-100 to just under 2^64, as the bits of F32; no sign.
 inline constexpr uint32_t kSmallestLowRankScale = (127u - 100) << 23;
 inline constexpr uint32_t kLowRankScaleEnd = (127u + 64) << 23;
+[[nodiscard]] inline bool is_low_rank_scale(float scale) {
+  const auto bits = std::bit_cast<uint32_t>(scale);
+  return bits >= kSmallestLowRankScale && bits < kLowRankScaleEnd;
+}
 
 // Factors are at most this, on both sides of zero: so sums of two products fit 32 bits.
 inline constexpr int32_t kLargestLowRankFactor = 32767;

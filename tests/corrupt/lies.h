@@ -31,7 +31,8 @@ std::vector<Lie> body_lies();    // of one that is not
 std::vector<Lie> stored_lies();  // of stored bytes
 std::vector<Lie> wavelet_lies();
 std::vector<Lie> low_rank_lies();
-std::vector<Lie> lossy_lies();  // of format 2
+std::vector<Lie> lossy_lies();  // of format 2, as those that follow
+std::vector<Lie> steps_lies();
 
 std::vector<Lie> all_lies();
 

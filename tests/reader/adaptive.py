@@ -1,4 +1,4 @@
-"""The adaptive code of factors: src/predict/low_rank/spec.md, "The adaptive code"."""
+"""The adaptive code of factors, and of steps: src/predict/low_rank/spec.md, "The adaptive code"."""
 
 from collections.abc import Sequence
 
@@ -54,7 +54,7 @@ def class_of(expected: int) -> tuple[int, int]:
 
 
 class Means:
-    """How large the values of a factor have been."""
+    """How large the values of a factor have been; its columns are lines of so many values."""
 
     def __init__(self, length: int) -> None:
         self._mean = ONE
@@ -94,20 +94,24 @@ def read_value(decoder: RangeDecoder, models: Sequence[Model], apart: int) -> in
     return -magnitude if magnitude and decoder.raw(1) else magnitude
 
 
-def read_factor(decoder: RangeDecoder, rank: int, length: int) -> list[list[int]]:
+def read_values(decoder: RangeDecoder, count: int, length: int, first: int = 0) -> list[int]:
+    """Columns of so many values, one after another, from row `first` of one on."""
     models = [start_models(number) for number in range(CLASSES)]
     means = Means(length)
-    columns: list[list[int]] = []
-    for _ in range(rank):
-        if columns:
+    values: list[int] = []
+    for place in range(first, first + count):
+        row = place % length
+        if values and row == 0:
             means.begin_further_column()
-        column: list[int] = []
-        for row in range(length):
-            number, apart = class_of(means.expected(row))
-            column.append(read_value(decoder, models[number], apart))
-            means.learn(row, abs(column[-1]))
-        columns.append(column)
-    return columns
+        number, apart = class_of(means.expected(row))
+        values.append(read_value(decoder, models[number], apart))
+        means.learn(row, abs(values[-1]))
+    return values
+
+
+def read_factor(decoder: RangeDecoder, rank: int, length: int) -> list[list[int]]:
+    values = read_values(decoder, rank * length, length)
+    return [values[begin : begin + length] for begin in range(0, len(values), length)]
 
 
 def read_shifts(decoder: RangeDecoder, rank: int) -> list[int]:
@@ -123,6 +127,14 @@ def read_shifts(decoder: RangeDecoder, rank: int) -> list[int]:
     return shifts[1:]
 
 
+def check_end(decoder: RangeDecoder, stream: bytes) -> None:
+    """After the last value."""
+    if stream.endswith(b"\0"):
+        raise DamagedError("the last byte is 0")
+    if decoder.left:
+        raise DamagedError(f"{decoder.left} bytes behind the last value")
+
+
 Columns = Sequence[Sequence[int]]
 
 
@@ -130,14 +142,11 @@ def decode(
     stream: bytes, rank: int, rows: int, columns: int
 ) -> tuple[list[int], list[list[int]], list[list[int]]]:
     """Shifts, left and right."""
-    if stream.endswith(b"\0"):
-        raise DamagedError("the last byte is 0")
     decoder = RangeDecoder(stream)
     shifts = read_shifts(decoder, rank)
     left = read_factor(decoder, rank, rows)
     right = read_factor(decoder, rank, columns)
-    if decoder.left:
-        raise DamagedError(f"{decoder.left} bytes behind the last value")
+    check_end(decoder, stream)
     return shifts, left, right
 
 
@@ -163,16 +172,22 @@ def write_value(encoder: RangeEncoder, models: Sequence[Model], apart: int, valu
         encoder.raw(1, int(value < 0))
 
 
-def write_factor(encoder: RangeEncoder, columns: Columns) -> None:
+def write_values(
+    encoder: RangeEncoder, values: Sequence[int], length: int, first: int = 0
+) -> None:
     models = [start_models(number) for number in range(CLASSES)]
-    means = Means(len(columns[0]))
-    for number, column in enumerate(columns):
-        if number > 0:
+    means = Means(length)
+    for place, value in enumerate(values, first):
+        row = place % length
+        if place > first and row == 0:
             means.begin_further_column()
-        for row, value in enumerate(column):
-            class_number, apart = class_of(means.expected(row))
-            write_value(encoder, models[class_number], apart, value)
-            means.learn(row, abs(value))
+        number, apart = class_of(means.expected(row))
+        write_value(encoder, models[number], apart, value)
+        means.learn(row, abs(value))
+
+
+def write_factor(encoder: RangeEncoder, columns: Columns) -> None:
+    write_values(encoder, [value for column in columns for value in column], len(columns[0]))
 
 
 def encode(shifts: Sequence[int], left: Columns, right: Columns) -> bytes:

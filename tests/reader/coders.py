@@ -3,6 +3,7 @@
 import numpy as np
 
 import low_rank
+import steps
 import wavelet
 from floats import combine, convert, narrow, scale, widen
 from frames import decompress
@@ -72,13 +73,18 @@ def decode_tensor_chunk(chunk: Chunk, stored: bytes, prediction: bytes, predicte
         return prediction
     if chunk.coder == Coder.WAVELET:
         return wavelet.decode(stored, chunk.tensor.dtype, prediction, predicted)
+    if chunk.coder == Coder.STEPS:
+        return steps.decode(stored, chunk.tensor.dtype, prediction)
     return decode_planes(stored, prediction, chunk.tensor.dtype.unit)
 
 
 def check_tensor_chunk(chunk: Chunk, stored: bytes) -> None:
     """Checks what can be checked of a chunk when its prediction is not at hand."""
+    dtype = chunk.tensor.dtype
     if chunk.coder == Coder.WAVELET:
-        wavelet.check(stored, chunk.tensor.dtype)
+        wavelet.check(stored, dtype)
+    elif chunk.coder == Coder.STEPS:
+        steps.parse(stored, dtype, chunk.length // dtype.unit)
     else:
         decode_tensor_chunk(chunk, stored, bytes(chunk.length), True)
 

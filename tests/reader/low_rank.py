@@ -79,6 +79,10 @@ def fold(value: int) -> int:
     return 2 * value if value >= 0 else -2 * value - 1
 
 
+def is_scale(scale: float) -> bool:
+    return 2.0**-100 <= scale < 2.0**64
+
+
 def parse_factors(record: bytes, shape: tuple[int, ...], version: int) -> Factors:
     """The factors of a tensor of that shape, in an archive for readers of that version."""
     is_adaptive = version >= 2 and record[:1] == b"\0"
@@ -89,7 +93,7 @@ def parse_factors(record: bytes, shape: tuple[int, ...], version: int) -> Factor
         raise DamagedError(f"{rows} rows and {columns} columns for shape {list(shape)}")
     if not 0 < rank <= HIGHEST_RANK:
         raise DamagedError(f"a rank of {rank}")
-    if not 2.0**-100 <= scale < 2.0**64:
+    if not is_scale(scale):
         raise DamagedError(f"a scale of {scale}")
     if rank * (rows + columns) > (MOST_IN_A_BYTE if is_adaptive else 8) * cursor.left:
         raise DamagedError(f"{cursor.left} bytes can't hold {rank * (rows + columns)} values")
@@ -132,13 +136,17 @@ def add(factors: Factors, prediction: bytes, dtype: str, first: int) -> bytes:
     top, skip = divmod(first, columns)
     rows = factors.left[:, top : -(-(first + inside) // columns)] << factors.shifts[:, None]
     sums = (rows.T @ factors.right).ravel()[skip : skip + inside]
-    values = bits[:inside]
-    product = sums.astype(np.float32) * np.float32(factors.scale)
+    sums = np.append(sums, np.zeros(len(bits) - inside, np.int64))
+    return move(bits, sums, factors.scale, dtype)
+
+
+def move(bits: Array, sums: Array, scale: float, dtype: str) -> bytes:
+    """The F32 elements plus scale * sums, where those are not 0, as `dtype`: "The arithmetic"."""
+    product = sums.astype(np.float32) * np.float32(scale)
     with np.errstate(invalid="ignore"):  # NaNs are kept as they are
-        added = values.view(np.float32) + product
-    kept = (sums == 0) | (values & 0x7FFFFFFF >= 0x7F800000)
-    bits[:inside] = np.where(kept, values, added.view(np.uint32))
-    return narrow(bits, dtype)
+        added = bits.view(np.float32) + product
+    kept = (sums == 0) | (bits & 0x7FFFFFFF >= 0x7F800000)
+    return narrow(np.where(kept, bits, added.view(np.uint32)), dtype)
 
 
 def encode_column(column: Array) -> bytes:

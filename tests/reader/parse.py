@@ -208,8 +208,9 @@ def check_all_used(index: Index) -> None:
             raise DamagedError(f"nothing uses base file {quoted(file.path)}")
 
 
-def check_coder(chunk: Chunk) -> None:
-    if chunk.coder > (Coder.WAVELET if chunk.of_tensor else Coder.PATCH):
+def check_coder(chunk: Chunk, version: int) -> None:
+    last_of_tensors = Coder.STEPS if version >= 2 else Coder.WAVELET
+    if chunk.coder > (last_of_tensors if chunk.of_tensor else Coder.PATCH):
         raise DamagedError(f"unknown coder {chunk.coder}")
     is_patch = isinstance(chunk.owner, File) and chunk.owner.kind == Kind.PATCH
     if chunk.has_prefix and not is_patch:
@@ -234,13 +235,13 @@ def read_prefix(cursor: Cursor, base_file: BaseFile) -> tuple[int, int]:
     return offset, length
 
 
-def read_chunks(cursor: Cursor, index: Index) -> list[Chunk]:
+def read_chunks(cursor: Cursor, index: Index, version: int) -> list[Chunk]:
     if index.chunk_count() * LEAST_CHUNK_BYTES > cursor.left:
         raise DamagedError(f"{cursor.left} bytes can't describe {index.chunk_count()} chunks")
     chunks = index.empty_chunks()
     for chunk in chunks:
         chunk.coder = cursor.u8()
-        check_coder(chunk)
+        check_coder(chunk, version)
     for chunk in chunks:
         chunk.size = cursor.varint()
         check_stored_size(chunk)
@@ -291,7 +292,7 @@ def decode_body(body: bytes, version: int) -> Index:
     index.files = [read_file(cursor, index) for _ in range(cursor.varint())]
     check_files(index)
     check_all_used(index)
-    index.chunks = read_chunks(cursor, index)
+    index.chunks = read_chunks(cursor, index, version)
     read_sha256(cursor, index.files)
     if index.lossy:
         read_losses(cursor, index)

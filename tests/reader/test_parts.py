@@ -7,10 +7,11 @@ import pytest
 
 import adaptive
 import low_rank
+import steps
 from floats import convert
 from frames import decompress
 from lies import wide_frame
-from primitives import Cursor, DamagedError, varint
+from primitives import DTYPE_BY_NAME, Cursor, DamagedError, varint
 from writer import compress
 
 FRAME = compress(b"word " * 100)
@@ -133,6 +134,60 @@ def test_adaptive_round_trip(
     assert adaptive.decode(stream, *sizes) == (shifts, left, right)
 
 
+# The example of src/coder/steps/spec.md.
+STEPS = bytes.fromhex("0000803a 04 02 4dc19020")
+
+
+def test_steps_example() -> None:
+    f32 = DTYPE_BY_NAME["F32"]
+    found = steps.parse(STEPS, f32, 8)
+    assert found == steps.Steps(2.0**-10, 4, 2, [1, 0, 0, -2, 0, 0, 3, 0])
+    assert steps.parse(steps.encode(found), f32, 8) == found
+    moved = np.frombuffer(steps.decode(STEPS, f32, np.ones(8, "<f4").tobytes()), "<f4")
+    assert moved.tolist() == [1 + value / 1024 for value in found.values]
+
+
+STEP_VALUES = {
+    "one": (1, 0, [1]),
+    "zeros": (7, 3, [0] * 300),
+    "one row": (300, 299, [0, 1, -1] * 100),
+    "one column": (1, 0, [1, 0, -2, 0] * 25),
+    "of unlike columns": (4, 1, [0, 300, -2, 9000] * 30),
+    "largest": (9, 8, [32767, -32767, 0] * 40),
+}
+
+
+@pytest.mark.parametrize(("columns", "first", "values"), STEP_VALUES.values(), ids=STEP_VALUES)
+@pytest.mark.parametrize("dtype", ["F16", "BF16", "F32"])
+def test_steps_round_trip(columns: int, first: int, values: list[int], dtype: str) -> None:
+    wanted = steps.Steps(2.0**-100, columns, first, values)
+    assert steps.parse(steps.encode(wanted), DTYPE_BY_NAME[dtype], len(values)) == wanted
+
+
+HEAD = struct.pack("<f", 1.0)
+STEP_LIES = {
+    "type": (STEPS, "F64", 8, "not for F64"),
+    "small scale": (struct.pack("<I", 0x0D7FFFFF) + STEPS[4:], "F32", 8, "a scale of 7.8"),
+    "large scale": (struct.pack("<f", 2.0**64) + STEPS[4:], "F32", 8, "a scale of 1.8"),
+    "NaN as scale": (struct.pack("<f", np.nan) + STEPS[4:], "F32", 8, "a scale of nan"),
+    "no columns": (HEAD + b"\0\0\1", "F32", 8, "column 0 of 0 for 8 values"),
+    "more columns than values": (HEAD + b"\x09\0\1", "F32", 8, "column 0 of 9 for 8 values"),
+    "first column beyond": (HEAD + b"\4\4\1", "F32", 8, "column 4 of 4 for 8 values"),
+    "head cut": (HEAD + b"\4", "F32", 8, "ends early"),
+    "no stream": (HEAD + b"\4\0", "F32", 8, "0 bytes can't hold 8 values"),
+    "more values than bytes": (HEAD + b"\4\0\1", "BF16", 2049, "1 bytes can't hold 2049 values"),
+    "last byte": (STEPS + b"\0", "F32", 8, "the last byte is 0"),
+    "bytes behind": (STEPS + b"\0\0\0\0\1", "F32", 8, "bytes behind the last value"),
+    "value beyond": (HEAD + b"\4\0" + b"\xff" * 30, "F32", 8, "a value of over 65545"),
+}
+
+
+@pytest.mark.parametrize(("stored", "dtype", "units", "message"), STEP_LIES.values(), ids=STEP_LIES)
+def test_bad_steps(stored: bytes, dtype: str, units: int, message: str) -> None:
+    with pytest.raises(DamagedError, match=message):
+        steps.parse(stored, DTYPE_BY_NAME[dtype], units)
+
+
 LOW_RANK_SUMS = [
     ("F32", 0x80000000, 0, 0x80000000),  # a sum of 0 leaves the base
     ("F32", 0x7F800001, 1, 0x7F800001),
@@ -154,3 +209,5 @@ def test_low_rank_sums(dtype: str, base: int, total: int, expected: int) -> None
     width = {"F32": "<I"}.get(dtype, "<H")
     data = low_rank.add(factors, struct.pack(width, base), dtype, 0)
     assert hex(struct.unpack(width, data)[0]) == hex(expected)
+    move = steps.Steps(0.5, 1, 0, [total])
+    assert steps.apply(move, struct.pack(width, base), DTYPE_BY_NAME[dtype]) == data

@@ -185,6 +185,36 @@ def test_program_unpacks_lossy_archives(tuned: Pair, adaptive: bool, tmp_path: P
     assert tree(tmp_path / "out") == tree(tmp_path / "reader")
 
 
+@pytest.mark.parametrize("chunk_log2", [12, 18])
+@pytest.mark.parametrize("low_rank", [None, (3, 2.0**-20)], ids=str)
+@pytest.mark.parametrize("step", [2.0**-9, 2.0**-7, 0.03])
+def test_program_unpacks_steps(
+    tuned: Pair,
+    chunk_log2: int,
+    low_rank: tuple[int, float] | None,
+    step: float,
+    tmp_path: Path,
+) -> None:
+    options = Options(chunk_log2=chunk_log2, low_rank=low_rank, lossy=True, step=step)
+    archive = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    chunks = open_archive(archive).index.chunks
+    assert Coder.STEPS in {chunk.coder for chunk in chunks if chunk.of_tensor}
+    unpack(tuned.bases, archive, tmp_path / "reader")
+    done = finedelta_unpack(tuned, archive, tmp_path, "--sha256")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(tmp_path / "out") == tree(tmp_path / "reader")
+
+
+def test_program_rejects_steps_in_version_1(tuned: Pair, tmp_path: Path) -> None:
+    options = Options(lossy=True, step=2.0**-7)
+    written = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    index = open_archive(written).index
+    index.lossy = False
+    done = finedelta_unpack(tuned, with_body(written, encode_body(index), 1), tmp_path)
+    assert done.returncode == DAMAGED
+    assert "a coder is unknown" in done.stderr
+
+
 @pytest.mark.parametrize("bits", ["1.5", "4"])
 def test_reader_unpacks_lossy_archives_of_the_program(
     tuned: Pair, bits: str, tmp_path: Path

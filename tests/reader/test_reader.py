@@ -115,6 +115,8 @@ LOSSY_OPTIONS = {
     "adaptive": Options(low_rank=(3, 2.0**-14), adaptive=True, lossy=True),
     "Rice": Options(low_rank=(9, 2.0**-20), lossy=True, chunk_log2=12),
     "stored headers": Options(low_rank=(1, 2.0**-20), lossy=True, canonical=False),
+    "steps": Options(lossy=True, step=2.0**-7),
+    "steps from factors": Options(low_rank=(3, 2.0**-20), lossy=True, step=0.02, chunk_log2=12),
 }
 
 
@@ -219,6 +221,16 @@ def test_adaptive_factors_in_version_1_are_rejected(small: Pair) -> None:
     check(written)
     with pytest.raises(DamagedError, match="the factors of 'e': 0 rows and 15 columns"):
         check(with_body(written, open_archive(written).body, 1))
+
+
+def test_steps_in_version_1_are_rejected(tuned: Pair) -> None:
+    options = Options(lossy=True, step=2.0**-7)
+    written = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    opened = open_archive(written)
+    assert Coder.STEPS in {chunk.coder for chunk in opened.index.chunks if chunk.of_tensor}
+    opened.index.lossy = False
+    with pytest.raises(DamagedError, match="unknown coder 4"):
+        check(with_body(written, encode_body(opened.index), 1))
 
 
 @pytest.mark.parametrize("bit", range(8))

@@ -5,6 +5,7 @@ It stores what is easy to store and compresses little; it reads everything into 
 
 import contextlib
 import hashlib
+import math
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
+import steps
 from archive import Header
 from bases import fingerprint, sample
 from coders import CONSTANT_PLANE, RAW_PLANE, ZSTD_PLANE, predict
@@ -78,6 +80,7 @@ class Options:
     low_rank: tuple[int, float] | None = None  # rank and scale of made-up factors, where they fit
     adaptive: bool = False  # the code of factors
     lossy: bool = False  # where there are factors, what they predict comes out
+    step: float | None = None  # of lossy archives: what is predicted is moved by multiples of it
 
 
 @dataclass
@@ -158,6 +161,7 @@ class Writer:
         self._data: dict[int, bytes] = {}  # of owners of chunks by their id()
         self._factors: dict[int, Factors] = {}  # of tensors by their id()
         self._records: dict[int, bytes] = {}  # of those factors
+        self._steps: dict[tuple[int, int], bytes] = {}  # of chunks, by owner's id() and start
 
     def archive(self) -> bytes:
         index = self._index
@@ -212,13 +216,39 @@ class Writer:
 
     def _lossy(self, tensor: Tensor, data: bytes) -> bytes:
         """What comes out for the data of a tensor."""
-        if tensor.predictor != Predictor.LOW_RANK:
+        if tensor.predictor != Predictor.LOW_RANK and not self._may_be_moved(tensor):
             return data
         (match,) = self._matches(tensor)
         dtype = match.place.dtype
         whole = Chunk(tensor, 0, tensor.nbytes)
-        out = predict(whole, [(dtype, match.data)], self._factors[id(tensor)])
-        tensor.loss = loss_of(match.data, dtype, data, out, tensor.dtype)
+        out = predict(whole, [(dtype, match.data)], self._factors.get(id(tensor)))
+        out = self._moved(tensor, data, out)
+        if out != data:
+            tensor.loss = loss_of(match.data, dtype, data, out, tensor.dtype)
+        return out
+
+    def _may_be_moved(self, tensor: Tensor) -> bool:
+        is_matrix = tensor.dtype.converts and len(tensor.shape) >= 2
+        return self._options.step is not None and tensor.predictor == Predictor.BASE and is_matrix
+
+    def _moved(self, tensor: Tensor, data: bytes, prediction: bytes) -> bytes:
+        """The prediction, chunk by chunk moved towards the data where that takes fewer bytes."""
+        if self._options.step is None:
+            return prediction
+        out = b""
+        columns = math.prod(tensor.shape[1:])
+        size = tensor.dtype.unit << self._options.chunk_log2
+        for start in range(0, len(data), size):
+            chunk = prediction[start : start + size]
+            unit = start // tensor.dtype.unit
+            found = steps.towards(
+                chunk, data[start : start + size], tensor.dtype, self._options.step, columns, unit
+            )
+            coded = steps.encode(found) if found else b""
+            if found and len(coded) < len(chunk):
+                self._steps[id(tensor), start] = coded
+                chunk = steps.apply(found, chunk, tensor.dtype)
+            out += chunk
         return out
 
     def _matches(self, tensor: Tensor) -> list[Match]:
@@ -326,6 +356,9 @@ class Writer:
         return stored
 
     def _encode_tensor(self, chunk: Chunk, result: bytes) -> bytes:
+        if (id(chunk.owner), chunk.start) in self._steps:
+            chunk.coder = Coder.STEPS
+            return self._steps[id(chunk.owner), chunk.start]
         bases = [(match.place.dtype, match.data) for match in self._matches(chunk.tensor)]
         prediction = predict(chunk, bases, self._factors.get(id(chunk.tensor)))
         chunk.coder = self._options.tensor_coder(chunk, result, prediction)

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "coder/coder.h"
+#include "coder/steps/steps.h"
 #include "fuzz/coder_input.h"
 
 namespace finedelta {
@@ -57,6 +58,20 @@ void add_sound(DType dtype, size_t units, bool predicted,
   }
 }
 
+// Rows of 37, the first of them begun; zeros mostly, and a few large numbers.
+void add_steps(DType dtype, size_t units, std::map<std::string, std::string>& inputs) {
+  std::vector<int16_t> steps(units);
+  for (size_t i = 0; i < units; ++i) {
+    if (i % 5 == 0) steps[i] = static_cast<int16_t>(i % 3) - 1;
+    if (i % 100 == 0) steps[i] = static_cast<int16_t>(i % 7 * 5000);
+  }
+  std::vector<std::byte> stored;
+  encode_steps(steps, 0x1p-8f, {.columns = 37, .first = 30}, stored);
+  const CoderInput input = input_of(dtype, units, stored);
+  inputs[fmt::format("{}_{}_{}_predicted", kStepsCoder.name, dtype_name(dtype), units)] =
+      text_of(input);
+}
+
 }  // namespace
 
 std::string coder_input(DType dtype, size_t units, Bytes stored) {
@@ -71,6 +86,9 @@ std::map<std::string, std::string> sound_coder_inputs() {
     for (const size_t units : {1, 300, 4000}) {
       for (const bool predicted : {false, true}) add_sound(dtype, units, predicted, inputs);
     }
+  }
+  for (const DType dtype : {DType::kF16, DType::kBF16, DType::kF32}) {
+    for (const size_t units : {1, 300, 4000}) add_steps(dtype, units, inputs);
   }
   return inputs;
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "predict/low_rank/adaptive.h"
+#include "base/adaptive_values.h"
 #include "predict/low_rank/factors.h"
 #include "support/error_text.h"
 #include "unit/low_rank_matrices.h"

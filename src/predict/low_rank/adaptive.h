@@ -1,5 +1,4 @@
 // Adaptive binary range coding of the columns of two factors, for records of few bits a value.
-// spec.md has the model.
 #ifndef FINEDELTA_PREDICT_LOW_RANK_ADAPTIVE_H_
 #define FINEDELTA_PREDICT_LOW_RANK_ADAPTIVE_H_
 
@@ -11,9 +10,6 @@
 #include "predict/low_rank/factors.h"
 
 namespace finedelta {
-
-// A value costs at least 1/180 of a bit: no record holds more of them for each of its bytes.
-inline constexpr size_t kMostAdaptiveValues = 2048;
 
 // Shifts, left and right, of factors that check_factors accepts and whose shifts do not fall.
 [[nodiscard]] std::vector<std::byte> encode_adaptive(const Factors& factors);

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdlib>
 
+#include "base/adaptive_values.h"
 #include "base/error.h"
 #include "kernels/low_rank.h"
 #include "predict/low_rank/adaptive.h"
@@ -76,11 +77,6 @@ std::string_view decode_rice_factors(ByteReader& in, Factors& factors) {
 }
 
 }  // namespace
-
-bool is_low_rank_scale(float scale) {
-  const auto bits = std::bit_cast<uint32_t>(scale);
-  return bits >= kSmallestLowRankScale && bits < kLowRankScaleEnd;
-}
 
 Status check_factors(const Factors& factors) {
   FINEDELTA_CHECK(check_numbers(factors.rows, factors.columns, factors.rank(), factors.scale));

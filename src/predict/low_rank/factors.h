@@ -26,9 +26,6 @@ struct Factors {
   [[nodiscard]] size_t rank() const { return shifts.size(); }
 };
 
-// Whether it is within the bounds of kernels/low_rank.h.
-[[nodiscard]] bool is_low_rank_scale(float scale);
-
 // Whether sizes agree and numbers are within their bounds: those of kernels/low_rank.h for the
 // shifted factors, and 1 to kLargestRank, 0 to kLargestShift. kDamaged, with the reason, if not.
 Status check_factors(const Factors& factors);
