@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "engine/matrix_reader.h"
 #include "lossy/lossy_factors.h"
+#include "lossy/residual_sample.h"
 
 namespace finedelta {
 
@@ -26,6 +27,17 @@ constexpr int kPasses = 3;
 
 // Distortions are tried down to this part of the largest: factors have 16 bits.
 constexpr double kLeastPart = 1e-9;
+
+// Of the coder that writes steps: what a value takes at the least, and a chunk beside its values.
+constexpr double kLeastStepBits = 1.0 / 160;
+constexpr double kStepsHead = 12;
+
+uint64_t step_bytes(const Approximation& made, double elements) {
+  if (made.step == 0) return 0;
+  const double chunks = std::ceil(elements / double{kChunkUnits});
+  const double bytes = std::max(made.step_bytes, kLeastStepBits * elements / 8);
+  return static_cast<uint64_t>(bytes + kStepsHead * chunks);
+}
 
 }  // namespace
 
@@ -85,14 +97,20 @@ class LossyFits::Fitting {
         .energy = directions.energy,
         .unchanged = directions.unchanged,
         .largest_distortion = finedelta::largest_distortion(shape.rows, shape.columns, directions)};
-    FINEDELTA_ASSIGN(matrix.offset, fits_.scratch_->append(all_values(directions)));
+    std::vector<float> rest;
+    if (directions.rank() == rank && rank < std::min(shape.rows, shape.columns)) {
+      FINEDELTA_ASSIGN(rest, sample_residual(reader.pair(), directions));
+    }
+    matrix.sampled = rest.size();
+    FINEDELTA_ASSIGN(matrix.offset, fits_.scratch_->append(all_values(directions, rest)));
     fits_.matrices_[number] = matrix;
     return {};
   }
 
-  static std::vector<std::byte> all_values(const SingularDirections& directions) {
+  static std::vector<std::byte> all_values(const SingularDirections& directions,
+                                           const std::vector<float>& rest) {
     std::vector<std::byte> bytes;
-    for (const auto* values : {&directions.values, &directions.left, &directions.right}) {
+    for (const auto* values : {&directions.values, &directions.left, &directions.right, &rest}) {
       const Bytes part = std::as_bytes(std::span(*values));
       bytes.insert(bytes.end(), part.begin(), part.end());
     }
@@ -128,52 +146,62 @@ Result<LossyFits> LossyFits::make(const Inputs& inputs, const PackPlan& plan,
 
 double LossyFits::unchanged_share() const {
   uint64_t unchanged = 0;
-  uint64_t elements = 0;
+  double elements = 0;
   for (const auto& matrix : matrices_) {
     if (!matrix) continue;
     unchanged += matrix->unchanged;
-    elements += matrix->rows * matrix->columns;
+    elements += matrix->elements();
   }
-  return elements == 0 ? 0 : static_cast<double>(unchanged) / static_cast<double>(elements);
+  return elements == 0 ? 0 : static_cast<double>(unchanged) / elements;
 }
 
-Result<SingularDirections> LossyFits::directions(const Matrix& matrix) const {
-  SingularDirections directions{.energy = matrix.energy};
+Result<Difference> LossyFits::difference(const Matrix& matrix) const {
+  Difference known{.rows = matrix.rows, .columns = matrix.columns};
+  SingularDirections& directions = known.directions;
+  directions.energy = matrix.energy;
   directions.values.resize(matrix.rank);
   directions.left.resize(matrix.rank * matrix.rows);
   directions.right.resize(matrix.rank * matrix.columns);
+  known.rest.resize(matrix.sampled);
+  known.piece = residual_piece(matrix.columns);
   uint64_t offset = matrix.offset;
-  for (auto* values : {&directions.values, &directions.left, &directions.right}) {
+  for (auto* values : {&directions.values, &directions.left, &directions.right, &known.rest}) {
     const MutableBytes bytes = std::as_writable_bytes(std::span(*values));
     FINEDELTA_CHECK(scratch_->read(offset, bytes));
     offset += bytes.size();
   }
-  return directions;
+  return known;
 }
 
-Result<std::optional<Factors>> LossyFits::quantised(const Matrix& matrix, double distortion,
-                                                    double gain) const {
-  if (distortion >= matrix.largest_distortion) return std::nullopt;
-  FINEDELTA_ASSIGN(const SingularDirections found, directions(matrix));
-  return lossy_factors(matrix.rows, matrix.columns, found, distortion, gain);
+Result<Approximation> LossyFits::approximation(const Matrix& matrix, double distortion,
+                                               const Aim& aim) const {
+  if (distortion >= matrix.largest_distortion) return Approximation{};
+  FINEDELTA_ASSIGN(const Difference known, difference(matrix));
+  return approximate(known, distortion, aim);
 }
 
-Result<std::optional<LowRankAnswer>> LossyFits::factors(size_t tensor, double distortion,
-                                                        double gain) const {
-  FINEDELTA_ASSIGN(const auto factors, quantised(*matrices_[tensor], distortion, gain));
-  if (!factors) return std::nullopt;
-  FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(*factors));
-  return LowRankAnswer{.record = encode_factors(*factors, FactorCode::kAdaptive),
-                       .predictor = std::move(predictor)};
+Result<LossyTensor> LossyFits::tensor(size_t number, double distortion, const Aim& aim) const {
+  const Matrix& matrix = *matrices_[number];
+  FINEDELTA_ASSIGN(const Approximation made, approximation(matrix, distortion, aim));
+  LossyTensor tensor{.strength = made.strength,
+                     .step = made.step,
+                     .missing = aim.missing,
+                     .number = number,
+                     .bytes = step_bytes(made, matrix.elements())};
+  if (!made.factors) return tensor;
+  FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(*made.factors));
+  tensor.factors = LowRankAnswer{.record = encode_factors(*made.factors, FactorCode::kAdaptive),
+                                 .predictor = std::move(predictor)};
+  tensor.bytes += tensor.factors->record.size();
+  return tensor;
 }
 
 Result<std::optional<double>> LossyFits::distortion_within(size_t tensor, double error) const {
   constexpr int kHalvings = 40;
   const Matrix& matrix = *matrices_[tensor];
-  FINEDELTA_ASSIGN(const SingularDirections found, directions(matrix));
+  FINEDELTA_ASSIGN(const Difference known, difference(matrix));
   const auto expected = [&](double logarithm) {
-    return expected_error(matrix.rows, matrix.columns, found,
-                          matrix.largest_distortion * std::exp(logarithm));
+    return expected_error(known, matrix.largest_distortion * std::exp(logarithm));
   };
   double low = std::log(kLeastPart);
   double high = 0;
@@ -191,8 +219,10 @@ Result<uint64_t> LossyFits::bytes_at(double distortion, const PackOptions& optio
   FINEDELTA_CHECK(
       parallel_for(matrices_.size(), threads, options.cancel, [&](uint64_t i, unsigned) -> Status {
         if (!matrices_[i]) return {};
-        FINEDELTA_ASSIGN(const auto factors, quantised(*matrices_[i], distortion, kBehaviourGain));
-        if (factors) bytes += encode_factors(*factors, FactorCode::kAdaptive).size();
+        const Matrix& matrix = *matrices_[i];
+        FINEDELTA_ASSIGN(const Approximation made, approximation(matrix, distortion, kBehaviour));
+        bytes += step_bytes(made, matrix.elements());
+        if (made.factors) bytes += encode_factors(*made.factors, FactorCode::kAdaptive).size();
         return {};
       }));
   return bytes.load();

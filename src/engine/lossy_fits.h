@@ -13,16 +13,27 @@
 #include "engine/resources.h"
 #include "finedelta/pack.h"
 #include "finedelta/result.h"
-#include "predict/low_rank/fit.h"
+#include "lossy/approximation.h"
 
 namespace finedelta {
+
+// What is stored of a lossy tensor.
+struct LossyTensor {
+  std::optional<LowRankAnswer> factors;  // none: the base is all that is predicted
+  double strength = 1;                   // as of Approximation
+  float step = 0;                        // likewise
+  double missing = 1;                    // as of Aim
+  size_t number = 0;                     // of the tensor
+  uint64_t bytes = 0;                    // about what all of it takes
+};
 
 // Of the tensors of all shards, counted in order. What is not lossy is stored exactly: what has no
 // base, is no matrix of F16, BF16 or F32, or holds a NaN or an infinity.
 class LossyFits {
  public:
-  // Reads every matrix three times. The directions wait in a file in `directory`, as they may take
-  // more memory than there is: 4 * rank * (rows + columns) bytes for each matrix.
+  // Reads every matrix three times, and some of its rows once more. The directions wait in a file
+  // in `directory`, as they may take more memory than there is: 4 * rank * (rows + columns) bytes
+  // for each matrix.
   static Result<LossyFits> make(const Inputs& inputs, const PackPlan& plan,
                                 const std::string& directory, const PackOptions& options);
 
@@ -34,15 +45,15 @@ class LossyFits {
   // The share of the elements of all lossy tensors that are as in the base; 0 where there are none.
   [[nodiscard]] double unchanged_share() const;
 
-  // What is stored of a lossy tensor; none: it becomes what the base says.
-  Result<std::optional<LowRankAnswer>> factors(size_t tensor, double distortion, double gain) const;
+  // What is stored of a lossy tensor: lossy/approximation.h.
+  Result<LossyTensor> tensor(size_t number, double distortion, const Aim& aim) const;
 
-  // The largest distortion whose factors without gain may be expected to have that relative error;
-  // none where there is no such.
+  // The largest distortion at which, with kLeastError, that relative error may be expected; none
+  // where there is no such.
   Result<std::optional<double>> distortion_within(size_t tensor, double error) const;
 
-  // The smallest distortion whose factors take at most so many bytes; nearly all of them, if the
-  // directions have as much to say.
+  // The smallest distortion at which all lossy tensors take at most so many bytes; nearly all of
+  // them, if they have as much to say.
   Result<double> distortion_for(uint64_t bytes, const PackOptions& options) const;
 
  private:
@@ -53,13 +64,18 @@ class LossyFits {
     double energy = 0;
     uint64_t unchanged = 0;  // elements
     double largest_distortion = 0;
-    uint64_t offset = 0;  // of values, left and right
+    size_t sampled = 0;   // elements of the rest
+    uint64_t offset = 0;  // of values, left, right and the rest
+    [[nodiscard]] double elements() const {
+      return static_cast<double>(rows) * static_cast<double>(columns);
+    }
   };
   class Fitting;
 
-  Result<SingularDirections> directions(const Matrix& matrix) const;
-  Result<std::optional<Factors>> quantised(const Matrix& matrix, double distortion,
-                                           double gain) const;
+  Result<Difference> difference(const Matrix& matrix) const;
+  // Without reading anything from the distortion on from which nothing is stored.
+  Result<Approximation> approximation(const Matrix& matrix, double distortion,
+                                      const Aim& aim) const;
   Result<uint64_t> bytes_at(double distortion, const PackOptions& options) const;
   [[nodiscard]] double largest_distortion() const;
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "coder/steps/steps.h"
 #include "engine/size_estimate.h"
 
 namespace finedelta {
@@ -32,12 +33,15 @@ uint64_t wanted_bytes(const LossyTarget& target, const Inputs& inputs) {
   return static_cast<uint64_t>(std::min(bytes, 0x1p60));
 }
 
-uint64_t factor_bytes(const archive::Index& index) {
-  uint64_t bytes = 0;
-  for (const archive::File& file : index.files) {
-    for (const archive::Tensor& tensor : file.tensors) bytes += tensor.factors.size;
-  }
-  return bytes;
+// Whether anything is stored of the lossy tensors.
+bool holds_losses(const archive::Index& index) {
+  const auto has_factors = [](const archive::Tensor& tensor) { return tensor.factors.size > 0; };
+  const auto has_steps = [](const archive::Chunk& chunk) { return chunk.coder == kStepsCoder.id; };
+  return std::ranges::any_of(index.files,
+                             [&](const archive::File& file) {
+                               return std::ranges::any_of(file.tensors, has_factors);
+                             }) ||
+         std::ranges::any_of(std::span(index.chunks).first(index.tensor_chunks), has_steps);
 }
 
 }  // namespace
@@ -52,30 +56,30 @@ LossySize::LossySize(const Inputs& inputs, const PackPlan& plan, const std::vect
     : fits_(fits),
       options_(options),
       target_(wanted_bytes(*options.lossy, inputs)),
-      beside_(index_estimate(plan.index) + side_estimate(plan.index)) {
+      beside_(static_cast<int64_t>(index_estimate(plan.index) + side_estimate(plan.index))) {
   for (size_t i = 0; i < matches.size(); ++i) {
-    beside_ += fits.is_lossy(i) ? kIndexPerLossyTensor : matches[i].estimated_bytes;
+    beside_ +=
+        static_cast<int64_t>(fits.is_lossy(i) ? kIndexPerLossyTensor : matches[i].estimated_bytes);
   }
 }
 
 Result<double> LossySize::distortion() const {
-  return fits_.distortion_for(target_ - std::min(target_, beside_), options_);
+  const int64_t matrices = static_cast<int64_t>(target_) - beside_;
+  return fits_.distortion_for(static_cast<uint64_t>(std::max(matrices, int64_t{0})), options_);
 }
 
 // Tensors that become exact where their factors would take more make sizes jump: after a few
 // attempts, steps up get smaller.
 void LossySize::correct(uint64_t bytes) {
-  const bool over = bytes > target_;
-  const uint64_t off = over ? bytes - target_ : target_ - bytes;
-  if (over) beside_ += off;
-  if (!over) beside_ -= std::min(beside_, attempts_ < kFullSteps ? off : off / 2);
+  const int64_t over = static_cast<int64_t>(bytes) - static_cast<int64_t>(target_);
+  beside_ += over > 0 || attempts_ < kFullSteps ? over : over / 2;
 }
 
 Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {
   if (bytes <= target_ && target_ - bytes <= target_ / 100) return true;
   correct(bytes);
   if (++attempts_ == 1) return false;
-  if (bytes > target_ && factor_bytes(index) == 0) {
+  if (bytes > target_ && !holds_losses(index)) {
     return fail(ErrorCode::kUsage,
                 "a lossy archive of this fine-tune can't have {} bytes: the smallest has {}",
                 target_, bytes);

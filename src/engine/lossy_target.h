@@ -32,7 +32,9 @@ class LossySize {
   const LossyFits& fits_;
   const PackOptions& options_;
   uint64_t target_;  // bytes of the archive
-  uint64_t beside_;  // bytes of what is no factors: estimated, then as in the last archive
+  // Bytes beside those that `fits_` expects, below zero where it expects too many: estimated, then
+  // as in the last archive.
+  int64_t beside_;
   int attempts_ = 0;
 };
 

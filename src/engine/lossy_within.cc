@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "coder/coder.h"
+#include "engine/lossy_piece.h"
 #include "lossy/error_report.h"
-#include "lossy/lossy_factors.h"
 
 namespace finedelta {
 
@@ -19,24 +19,21 @@ constexpr double kNear = 0.97;
 constexpr double kAim = 0.985;
 
 // Of the whole tensor, by pieces as chunks are.
-Result<double> measured_error(const LowRankQuestion& question, const LowRankPredictor& predictor) {
+Result<double> measured_error(const LowRankQuestion& question, const LossyTensor& lossy) {
   const DType dtype = question.tensor.dtype;
   const uint64_t unit = dtype_unit(dtype);
   const uint64_t units = question.tensor.size / unit;
-  PredictionReader reader;
-  std::vector<std::byte> fine, base, lossy;
+  const uint64_t columns = matrix_shape(question.shape).columns;
+  LossyPiece piece;
+  std::vector<std::byte> fine;
   ErrorSums sums;
   for (uint64_t first = 0; first < units; first += kChunkUnits) {
-    const uint64_t bytes = std::min(kChunkUnits, units - first) * unit;
-    for (auto* buffer : {&fine, &base}) buffer->resize(bytes);
+    fine.resize(std::min(kChunkUnits, units - first) * unit);
     FINEDELTA_CHECK(question.tensor.read(first * unit, fine));
-    FINEDELTA_CHECK(
-        reader.predict({.predictor = Predictor::kBase}, {&question.base, 1}, dtype, first, base));
-    lossy = base;
-    reader.add(predictor, dtype, first, lossy);
-    ErrorSums piece;
-    piece.add(dtype, fine, lossy, base);
-    sums.add(piece);
+    FINEDELTA_CHECK(piece.work(lossy, question.base, {dtype, columns, first}, fine));
+    ErrorSums of_piece;
+    of_piece.add(dtype, fine, piece.result(), piece.base());
+    sums.add(of_piece);
   }
   // As it will be stated.
   return unpack_report(pack_report(sums.report()))->relative_error;
@@ -44,17 +41,16 @@ Result<double> measured_error(const LowRankQuestion& question, const LowRankPred
 
 }  // namespace
 
-Result<std::optional<LowRankAnswer>> factors_within(const LossyFits& fits, size_t tensor,
-                                                    const LowRankQuestion& question, double error) {
-  std::optional<LowRankAnswer> best;
+Result<std::optional<LossyTensor>> lossy_within(const LossyFits& fits, size_t tensor,
+                                                const LowRankQuestion& question, double error) {
+  std::optional<LossyTensor> best;
   double expected = error;
   for (int i = 0; i < kTries; ++i) {
     FINEDELTA_ASSIGN(const auto distortion, fits.distortion_within(tensor, expected));
     if (!distortion) break;
-    FINEDELTA_ASSIGN(auto answer, fits.factors(tensor, *distortion, kNoGain));
-    if (!answer) break;
-    FINEDELTA_ASSIGN(const double measured, measured_error(question, answer->predictor));
-    if (measured <= error) best = std::move(answer);
+    FINEDELTA_ASSIGN(LossyTensor lossy, fits.tensor(tensor, *distortion, kLeastError));
+    FINEDELTA_ASSIGN(const double measured, measured_error(question, lossy));
+    if (measured <= error) best = std::move(lossy);
     if (measured <= error && measured > kNear * error) break;
     expected *= kAim * error / measured;
   }

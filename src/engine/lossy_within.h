@@ -1,4 +1,4 @@
-// Lossy factors that keep to an error.
+// Lossy tensors that keep to an error.
 #ifndef FINEDELTA_ENGINE_LOSSY_WITHIN_H_
 #define FINEDELTA_ENGINE_LOSSY_WITHIN_H_
 
@@ -8,10 +8,10 @@
 
 namespace finedelta {
 
-// Small factors with which the relative error of a lossy tensor's delta, rounded to its type, is at
-// most `error`; none where they were not found. Reads the tensor once for each try.
-Result<std::optional<LowRankAnswer>> factors_within(const LossyFits& fits, size_t tensor,
-                                                    const LowRankQuestion& question, double error);
+// Little with which the relative error of a lossy tensor's delta, rounded to its type, is at most
+// `error`; none where that was not found. Reads the tensor once for each try.
+Result<std::optional<LossyTensor>> lossy_within(const LossyFits& fits, size_t tensor,
+                                                const LowRankQuestion& question, double error);
 
 }  // namespace finedelta
 

@@ -8,12 +8,14 @@
 #include "base/threads.h"
 #include "coder/coder.h"
 #include "coder/identical/identical.h"
+#include "coder/raw/raw.h"
+#include "coder/steps/steps.h"
 #include "engine/base_hashes.h"
 #include "engine/encoded_chunk.h"
+#include "engine/lossy_piece.h"
 #include "engine/lossy_within.h"
 #include "engine/low_rank_search.h"
 #include "engine/result_hashes.h"
-#include "lossy/lossy_factors.h"
 
 namespace finedelta {
 
@@ -42,16 +44,21 @@ struct Run {
   const safetensors::Tensor* source = nullptr;
   uint32_t base_tensor = 0;  // where `tensor` is null
   size_t number = 0;         // of `tensor` among all
-  bool lossy = false;
-  std::optional<LowRankAnswer> low_rank;  // while its group is coded
+  // While its group is coded: of an exact tensor, or of a lossy one.
+  std::optional<LowRankAnswer> low_rank;
+  std::optional<LossyTensor> lossy;
+
+  [[nodiscard]] const std::optional<LowRankAnswer>& factors() const {
+    return lossy ? lossy->factors : low_rank;
+  }
 };
 
 struct Worker {
   CoderScratch scratch;
   std::vector<std::byte> value;  // or the block to fingerprint
   std::vector<std::byte> prediction;
-  std::vector<std::byte> base;  // as the tensor's type, for lossy tensors
   PredictionReader predictions;
+  LossyPiece lossy;
 };
 
 class TensorPacker {
@@ -79,7 +86,10 @@ class TensorPacker {
       const size_t end = group_end(begin);
       FINEDELTA_CHECK(find_factors(begin, end));
       FINEDELTA_CHECK(code(begin, end));
-      for (; begin < end; ++begin) runs_[begin].low_rank.reset();
+      for (; begin < end; ++begin) {
+        runs_[begin].low_rank.reset();
+        runs_[begin].lossy.reset();
+      }
     }
     if (lossy_) finish_results();
     return finish_bases();
@@ -136,19 +146,15 @@ class TensorPacker {
     const LossyFits& fits = lossy_->fits;
     if (!fits.is_lossy(run.number)) return {};
     if (lossy_->error && fits.has_delta(run.number)) {
-      FINEDELTA_ASSIGN(run.low_rank, factors_within(fits, run.number, question, *lossy_->error));
-      if (!run.low_rank) return {};
+      FINEDELTA_ASSIGN(run.lossy, lossy_within(fits, run.number, question, *lossy_->error));
     } else {
-      FINEDELTA_ASSIGN(run.low_rank, fits.factors(run.number, lossy_->distortion, kBehaviourGain));
+      FINEDELTA_ASSIGN(run.lossy, fits.tensor(run.number, lossy_->distortion, kBehaviour));
     }
     const uint64_t exact = std::min(lossy_->matches[run.number].estimated_bytes, run.tensor->bytes);
-    if (run.low_rank && run.low_rank->record.size() >= exact) {
-      run.low_rank.reset();
-      return {};
-    }
-    run.lossy = true;
-    run.tensor->prediction.formula = {.predictor =
-                                          run.low_rank ? Predictor::kLowRank : Predictor::kBase};
+    if (run.lossy && run.lossy->bytes > 0 && run.lossy->bytes >= exact) run.lossy.reset();
+    if (!run.lossy) return {};
+    run.tensor->prediction.formula = {.predictor = run.lossy->factors ? Predictor::kLowRank
+                                                                      : Predictor::kBase};
     return {};
   }
 
@@ -207,7 +213,8 @@ class TensorPacker {
     for (const Run& run : runs_) unit = std::max<uint64_t>(unit, dtype_unit(run.source->dtype));
     const uint64_t units = plan_.index.units_per_chunk();
     const uint64_t buffers = 5 + most_bases_ + kWaiting + (lossy_ ? 1 + kWaiting : 0);
-    return buffers * unit * units + wavelet::scratch_bytes(units, unit) + kEncoderState;
+    const uint64_t lossy = lossy_ ? kLossyPieceBytes + kStepsBytesPerUnit : 0;
+    return (buffers * unit + lossy) * units + wavelet::scratch_bytes(units, unit) + kEncoderState;
   }
 
   const Run& run_of(uint64_t job) const {
@@ -239,7 +246,7 @@ class TensorPacker {
     FINEDELTA_CHECK(run.shard->read(*run.source, first * unit, worker.value));
     EncodedChunk chunk;
     if (run.lossy) {
-      FINEDELTA_CHECK(compare(run, first, worker, chunk));
+      FINEDELTA_CHECK(lose(run, first, worker, chunk));
     } else {
       FINEDELTA_CHECK(predict(run, first, worker));
       const ChunkInput input{
@@ -251,24 +258,29 @@ class TensorPacker {
     return chunk;
   }
 
-  // A lossy tensor is what is predicted for it.
-  Status compare(const Run& run, uint64_t first, Worker& worker, EncodedChunk& chunk) const {
+  // A lossy tensor is what its factors and steps make of the base.
+  Status lose(const Run& run, uint64_t first, Worker& worker, EncodedChunk& chunk) const {
     const archive::Tensor& tensor = *run.tensor;
     const TensorRef& ref = plan_.base_refs[tensor.prediction.bases()[0]];
     const TensorSource base = tensor_source(inputs_.shard(ref), inputs_.tensor(ref));
-    worker.base.resize(worker.value.size());
-    FINEDELTA_CHECK(worker.predictions.predict({.predictor = Predictor::kBase}, {&base, 1},
-                                               tensor.dtype, first, worker.base));
-    worker.prediction = worker.base;
-    if (run.low_rank) {
-      worker.predictions.add(run.low_rank->predictor, tensor.dtype, first, worker.prediction);
-    }
+    LossyPiece& piece = worker.lossy;
+    const uint64_t columns = matrix_shape(tensor.shape).columns;
+    FINEDELTA_CHECK(piece.work(*run.lossy, base, {tensor.dtype, columns, first}, worker.value));
     // By their bytes: a zero of the other sign is no error, but is not the same either.
-    chunk.exact = std::ranges::equal(worker.value, worker.prediction);
-    chunk.errors.add(tensor.dtype, worker.value, worker.prediction, worker.base);
-    chunk.seal(kIdenticalCoder.id, worker.prediction);
-    chunk.result = worker.prediction;
+    chunk.exact = std::ranges::equal(worker.value, piece.result());
+    chunk.errors.add(tensor.dtype, worker.value, piece.result(), piece.base());
+    chunk.result.assign(piece.result().begin(), piece.result().end());
+    chunk.seal(store(piece, chunk), chunk.result);
     return {};
+  }
+
+  // Fills in the stored bytes; returns the coder.
+  static uint8_t store(const LossyPiece& piece, EncodedChunk& chunk) {
+    if (piece.all_zero()) return kIdenticalCoder.id;
+    piece.encode(chunk.stored);
+    if (chunk.stored.size() < chunk.result.size()) return kStepsCoder.id;
+    chunk.stored = chunk.result;
+    return kRawCoder.id;
   }
 
   Status predict(const Run& run, uint64_t first, Worker& worker) const {
@@ -290,7 +302,7 @@ class TensorPacker {
   Status commit(uint64_t job, const EncodedChunk& chunk) {
     const Run& run = run_of(job);
     if (run.tensor) {
-      if (run.low_rank && job == run.first_job) FINEDELTA_CHECK(append_factors(run));
+      if (run.factors() && job == run.first_job) FINEDELTA_CHECK(append_factors(run));
       if (lossy_) add_result(run, job - run.first_job, chunk);
       return append_chunk(chunk, plan_.index, writer_);
     }
@@ -299,7 +311,7 @@ class TensorPacker {
   }
 
   Status append_factors(const Run& run) {
-    const std::vector<std::byte>& record = run.low_rank->record;
+    const std::vector<std::byte>& record = run.factors()->record;
     run.tensor->factors.size = record.size();
     run.tensor->factors.hash = xxh3_64(record);
     return writer_.append(record);

@@ -1,6 +1,7 @@
 #include "kernels/cast.h"
 
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/cast_scalar.h"
 
@@ -65,6 +66,12 @@ bool can_cast(DType from, DType to) { return from != to && is_castable(from) && 
 
 void cast_elements(DType from, DType to, const std::byte* in, size_t count, std::byte* out) {
   HWY_DYNAMIC_DISPATCH(cast_any)(from, to, in, count, out);
+}
+
+void widen_elements(DType from, const std::byte* in, std::span<float> out) {
+  std::byte* const to = std::as_writable_bytes(out).data();
+  if (from != DType::kF32) return cast_elements(from, DType::kF32, in, out.size(), to);
+  if (!out.empty()) std::memcpy(to, in, out.size_bytes());
 }
 
 }  // namespace finedelta

@@ -4,6 +4,7 @@
 #define FINEDELTA_KERNELS_CAST_H_
 
 #include <cstddef>
+#include <span>
 
 #include "numeric/dtype.h"
 
@@ -18,6 +19,9 @@ namespace finedelta {
 // Converts `count` elements; needs can_cast(from, to). F16 and BF16 become each other by way of
 // F32, so there is one rounding. Pointers may be unaligned; `out` does not overlap `in`.
 void cast_elements(DType from, DType to, const std::byte* in, size_t count, std::byte* out);
+
+// The values of as many elements of F16, BF16 or F32.
+void widen_elements(DType from, const std::byte* in, std::span<float> out);
 
 }  // namespace finedelta
 

@@ -14,7 +14,7 @@ std::vector<std::byte> narrow(std::vector<float>& values, DType dtype) {
   if (dtype == DType::kF32) return {wide.begin(), wide.end()};
   std::vector<std::byte> bytes(values.size() * dtype_unit(dtype));
   cast_elements(DType::kF32, dtype, wide.data(), values.size(), bytes.data());
-  cast_elements(dtype, DType::kF32, bytes.data(), values.size(), wide.data());
+  widen_elements(dtype, bytes.data(), values);
   return bytes;
 }
 

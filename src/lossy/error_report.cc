@@ -15,12 +15,7 @@ constexpr size_t kPiece = 4096;  // elements that are widened at a time
 
 void widen(DType dtype, Bytes from, std::vector<float>& to) {
   to.resize(from.size() / dtype_unit(dtype));
-  const auto out = std::as_writable_bytes(std::span(to));
-  if (dtype == DType::kF32) {
-    std::ranges::copy(from, out.begin());
-  } else {
-    cast_elements(dtype, DType::kF32, from.data(), to.size(), out.data());
-  }
+  widen_elements(dtype, from.data(), to);
 }
 
 float share(uint64_t part, uint64_t whole) {

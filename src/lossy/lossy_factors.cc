@@ -104,18 +104,16 @@ double largest_distortion(uint64_t rows, uint64_t columns, const SingularDirecti
   return directions.rank() == 0 ? 0 : worth_of(rows, columns, directions.values[0]);
 }
 
-double expected_error(uint64_t rows, uint64_t columns, const SingularDirections& directions,
-                      double distortion) {
+double energy_left(uint64_t rows, uint64_t columns, const SingularDirections& directions,
+                   double distortion) {
   const size_t rank = rank_worth(rows, columns, directions, distortion);
   double left = directions.energy;
   for (size_t k = 0; k < rank; ++k) left -= double{directions.values[k]} * directions.values[k];
-  left = std::max(left, 0.0) + static_cast<double>(rank * (rows + columns)) * distortion;
-  return std::sqrt(left / directions.energy);
+  return std::max(left, 0.0) + static_cast<double>(rank * (rows + columns)) * distortion;
 }
 
-std::optional<Factors> lossy_factors(uint64_t rows, uint64_t columns,
-                                     const SingularDirections& directions, double distortion,
-                                     double gain) {
+std::optional<LossyFactors> lossy_factors(uint64_t rows, uint64_t columns,
+                                          const SingularDirections& directions, double distortion) {
   fix_product_blocks();
   const size_t rank = rank_worth(rows, columns, directions, distortion);
   if (rank == 0) return std::nullopt;
@@ -129,11 +127,9 @@ std::optional<Factors> lossy_factors(uint64_t rows, uint64_t columns,
   if (!factors || is_zero(*factors)) return std::nullopt;
   refit_left(*factors, directions);
   if (is_zero(*factors) || !check_factors(*factors)) return std::nullopt;
-  const double share = std::min(1.0, captured(*factors, directions) / directions.energy);
-  if (share <= 0) return std::nullopt;
-  factors->scale *= static_cast<float>(std::pow(share, -gain));
-  if (!check_factors(*factors)) return std::nullopt;
-  return factors;
+  const double product = captured(*factors, directions);
+  if (product <= 0) return std::nullopt;
+  return LossyFactors{.factors = *std::move(factors), .captured = product};
 }
 
 }  // namespace finedelta

@@ -40,8 +40,7 @@ Status DifferenceRows::read_floats(const ReadRows& read, uint64_t row, std::span
   if (pair_.dtype == DType::kF32) return read(row, std::as_writable_bytes(to));
   bytes_.resize(to.size() * dtype_unit(pair_.dtype));
   FINEDELTA_CHECK(read(row, bytes_));
-  cast_elements(pair_.dtype, DType::kF32, bytes_.data(), to.size(),
-                std::as_writable_bytes(to).data());
+  widen_elements(pair_.dtype, bytes_.data(), to);
   return {};
 }
 
