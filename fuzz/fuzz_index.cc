@@ -23,27 +23,45 @@ using archive::Layout;
 
 constexpr uint64_t kMemory = uint64_t{64} << 20;
 
+// Where the chunks end that come one after another from `offset` on.
+uint64_t check_places(std::span<const Chunk> chunks, uint64_t offset) {
+  for (const Chunk& chunk : chunks) {
+    FUZZ_CHECK(chunk.offset == offset);
+    offset += chunk.size;
+  }
+  return offset;
+}
+
 void check_chunk_places(const Index& index, const Layout& layout) {
+  const std::span<const Chunk> chunks(index.chunks);
   uint64_t offset = archive::kHeaderSlot;
-  size_t next = 0;
-  const auto check_up_to = [&](size_t end) {
-    for (; next < end; ++next) {
-      FUZZ_CHECK(index.chunks[next].offset == offset);
-      offset += index.chunks[next].size;
-    }
-  };
   for (const File& file : index.files) {
     for (const archive::Tensor& tensor : file.tensors) {
       FUZZ_CHECK((tensor.factors.size > 0) ==
                  (tensor.prediction.formula.predictor == Predictor::kLowRank));
       FUZZ_CHECK(tensor.factors.size == 0 || tensor.factors.offset == offset);
       offset += tensor.factors.size;
-      check_up_to(tensor.first_chunk + tensor.chunks);
+      offset = check_places(chunks.subspan(tensor.first_chunk, tensor.chunks), offset);
     }
   }
-  FUZZ_CHECK(offset == layout.side_offset());
-  check_up_to(index.chunks.size());
-  FUZZ_CHECK(offset == layout.index_offset());
+  FUZZ_CHECK(check_places(index.rest, offset) == layout.side_offset());
+  FUZZ_CHECK(check_places(chunks.subspan(index.tensor_chunks), layout.side_offset()) ==
+             layout.index_offset());
+}
+
+void check_rest(const Index& index) {
+  FUZZ_CHECK(index.lossy || !index.progressive);
+  uint64_t next = 0;
+  for (const File& file : index.files) {
+    for (const archive::Tensor& tensor : file.tensors) {
+      if (!index.progressive || !tensor.error) continue;
+      FUZZ_CHECK(tensor.first_rest == next);
+      for (uint64_t i = 0; i < tensor.chunks; ++i, ++next) {
+        FUZZ_CHECK(index.rest.at(next).size <= archive::chunk_bytes(index, tensor, i));
+      }
+    }
+  }
+  FUZZ_CHECK(next == index.rest.size());
 }
 
 void check_tensors(const Index& index, const File& file, uint64_t& next_chunk) {
@@ -120,6 +138,7 @@ void check(Bytes bytes) {
   }
   check_chunk_places(*index, layout);
   check_files(*index);
+  check_rest(*index);
   FUZZ_CHECK(corrupt::body_of(*index) == as_text(input->rest));
 }
 

@@ -6,7 +6,7 @@
 
 #include "archive/layout.h"
 #include "base/error.h"
-#include "corrupt/sample.h"
+#include "corrupt/lies.h"
 #include "finedelta/finedelta.h"
 #include "support/error_text.h"
 
@@ -37,6 +37,9 @@ class DamageTest : public testing::Test {
     return fmt::format("damaged: {} is not a finedelta archive, or its beginning is damaged",
                        quote(archive_));
   }
+
+  // Flips every bit in turn.
+  void expect_every_flip_is_found();
 
   TempDir dir_;
   std::string archive_ = dir_.path("archive");
@@ -74,7 +77,7 @@ TEST_F(DamageTest, ANewerVersionThatAsksForNoNewerReaderIsRead) {
   EXPECT_EQ(summary->format_version, 12u);
 }
 
-TEST_F(DamageTest, EveryFlippedBitIsFound) {
+void DamageTest::expect_every_flip_is_found() {
   write(sound_);
   std::fstream file(archive_, std::ios::binary | std::ios::in | std::ios::out);
   const auto put = [&](size_t at, char byte) {
@@ -93,6 +96,13 @@ TEST_F(DamageTest, EveryFlippedBitIsFound) {
       EXPECT_EQ(text.substr(0, 9), "damaged: ") << "bit " << bit << ": " << text;
     }
   }
+}
+
+TEST_F(DamageTest, EveryFlippedBitIsFound) { expect_every_flip_is_found(); }
+
+TEST_F(DamageTest, EveryFlippedBitOfAProgressiveArchiveIsFound) {
+  sound_ = seal(regions_of(progressive_sample()));
+  expect_every_flip_is_found();
 }
 
 TEST_F(DamageTest, EveryTruncationIsFound) {

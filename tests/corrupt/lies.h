@@ -32,6 +32,7 @@ std::vector<Lie> stored_lies();  // of stored bytes
 std::vector<Lie> wavelet_lies();
 std::vector<Lie> low_rank_lies();
 std::vector<Lie> lossy_lies();  // of format 2, as those that follow
+std::vector<Lie> progressive_lies();
 std::vector<Lie> steps_lies();
 
 std::vector<Lie> all_lies();
@@ -39,6 +40,9 @@ std::vector<Lie> all_lies();
 // What the lies of format 2 are made from: a sound lossy archive with an adaptive record of
 // factors.
 [[nodiscard]] Parts lossy_sample();
+
+// The same with a second layer, in which "b" is another one than in the first.
+[[nodiscard]] Parts progressive_sample();
 
 }  // namespace finedelta::corrupt
 

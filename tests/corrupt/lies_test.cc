@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <regex>
 #include <set>
@@ -69,6 +70,58 @@ TEST(LossySample, IsSound) {
   // Its model is the sample's, which no factors change.
   EXPECT_EQ(error_text(verify(archive, {base})), "no error");
   EXPECT_TRUE(inspect(archive).value_or(ArchiveSummary{}).lossy);
+}
+
+class ProgressiveSample : public testing::Test {
+ protected:
+  std::string write(const Parts& parts) { return dir_.write("archive", seal(regions_of(parts))); }
+
+  // The error of unpacking so many layers.
+  std::string unpack_layers(const std::string& archive, unsigned layers) {
+    UnpackOptions options;
+    options.sha256 = true;
+    options.force = true;
+    options.layers = layers;
+    return error_of(unpack({base_}, archive, dir_.path("out"), options), archive);
+  }
+
+  TempDir dir_;
+  std::string base_ = write_sample_base(dir_);
+};
+
+TEST_F(ProgressiveSample, IsSound) {
+  const std::string archive = write(progressive_sample());
+  const auto verified = verify(archive, {base_});
+  EXPECT_EQ(error_text(verified), "no error");
+  EXPECT_EQ(verified.value_or(VerifyReport{}).chunks, kSampleChunks + 1u);
+  EXPECT_TRUE(inspect(archive).value_or(ArchiveSummary{}).progressive);
+  for (const unsigned layers : {1, 2}) EXPECT_EQ(unpack_layers(archive, layers), "no error");
+}
+
+// Of the second layer the first one needs the records only.
+TEST_F(ProgressiveSample, TheFirstLayerComesOutAlone) {
+  Parts parts = progressive_sample();
+  parts.rest[0] ^= 1;
+  const std::string archive = write(parts);
+  EXPECT_EQ(unpack_layers(archive, 1), "no error");
+  EXPECT_EQ(unpack_layers(archive, 2), "damaged: ARCHIVE: the SIZE bytes at OFFSET are damaged");
+}
+
+// Each layer has a SHA-256 of its own.
+TEST_F(ProgressiveSample, EitherSha256IsCompared) {
+  constexpr const char* kOther =
+      "damaged: file 'model.safetensors' does not have the SHA-256 that it was packed with";
+  for (const unsigned wrong : {1, 2}) {
+    Parts parts = progressive_sample();
+    archive::File& model =
+        *std::ranges::find(parts.index.files, "model.safetensors", &archive::File::path);
+    (wrong == 1 ? model.sha256 : model.original_sha256).bytes[0] ^= std::byte{1};
+    const std::string archive = write(parts);
+    for (const unsigned layers : {1, 2}) {
+      EXPECT_EQ(unpack_layers(archive, layers), layers == wrong ? kOther : "no error");
+    }
+    EXPECT_EQ(error_text(verify(archive, {base_})), kOther);
+  }
 }
 
 TEST(LiesFilesTest, EveryCommittedFileIsOneOfThem) {

@@ -155,7 +155,6 @@ std::vector<Lie> index_lies_of_losses() {
       misled(
           "flag_in_format_1", [](Regions& regions) { regions.version = 1; }, kFlags, 1),
       misled("flag_unknown", flags(8), kFlags, 1),
-      misled("layers_of_an_exact_archive", flags(4), "it has layers, but is not lossy", 1),
       misled("losses_of_an_exact_archive", flags(0), kBehind, 985),
       cut("no_losses", kHashes + kMarks + kNumbers, 985),
       cut("marks_cut", kNumbers + 1, 1055),

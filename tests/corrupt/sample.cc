@@ -134,6 +134,12 @@ File make_odd() {
   return odd;
 }
 
+Sha256 sha256_of(std::string_view content) {
+  Sha256Hasher hasher;
+  hasher.update(as_bytes(content));
+  return hasher.digest();
+}
+
 void add_files(archive::Index& index) {
   index.files = {{.path = "config.json", .kind = FileKind::kEmbedded, .executable = true},
                  {.path = "empty", .kind = FileKind::kEmptyDirectory},
@@ -149,10 +155,12 @@ void add_files(archive::Index& index) {
     if (file.kind == FileKind::kEmptyDirectory) continue;
     const std::string& content = contents.at(file.path);
     file.size = content.size();
-    Sha256Hasher hasher;
-    hasher.update(as_bytes(content));
-    file.sha256 = hasher.digest();
+    file.sha256 = sha256_of(content);
   }
+}
+
+File& model_of(archive::Index& index) {
+  return *std::ranges::find(index.files, "model.safetensors", &File::path);
 }
 
 void set_chunk(Parts& parts, size_t chunk, uint8_t coder, std::string stored,
@@ -219,9 +227,26 @@ void Parts::set_factors(std::string record) {
   factors = std::move(record);
 }
 
-archive::Tensor& Parts::low_rank_tensor() {
-  const auto model = std::ranges::find(index.files, "model.safetensors", &File::path);
-  return model->tensors[1];
+archive::Tensor& Parts::low_rank_tensor() { return model_of(index).tensors[1]; }
+
+void Parts::add_rest(uint8_t coder, std::string bytes, std::string_view result) {
+  index.progressive = true;
+  index.rest = {{.coder = coder, .result_hash = xxh3_128(as_bytes(result))}};
+  set_rest(std::move(bytes));
+  for (File& file : index.files) {
+    if (file.kind == FileKind::kShard) file.original_sha256 = file.sha256;
+  }
+  File& file = model_of(index);
+  std::string content = fine_tune_files().at(file.path);
+  content.replace(low_rank_tensor().offset, result.size(), result);
+  file.original_sha256 = sha256_of(content);
+}
+
+void Parts::set_rest(std::string bytes) {
+  index.rest[0].size = static_cast<uint32_t>(bytes.size());
+  index.rest[0].stored_hash = xxh3_64(as_bytes(bytes));
+  index.rest_size = bytes.size();
+  rest = std::move(bytes);
 }
 
 Parts sample_parts() {
@@ -236,6 +261,11 @@ Parts sample_parts() {
   add_tensor_chunks(parts);
   add_side_chunks(parts);
   return parts;
+}
+
+std::string sample_base_tensor(std::string_view name) {
+  const std::vector<TestTensor> tensors = base_tensors();
+  return std::ranges::find(tensors, name, &TestTensor::name)->bytes;
 }
 
 std::string write_sample_base(const TempDir& dir) {
@@ -261,6 +291,7 @@ Regions regions_of(const Parts& parts) {
     if (chunk == kSameChunk) regions.payload += parts.factors;
     (chunk < kBundleChunk ? regions.payload : regions.side) += parts.stored[chunk];
   }
+  regions.payload += parts.rest;
   return regions;
 }
 

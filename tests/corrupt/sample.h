@@ -32,6 +32,7 @@ struct Parts {
   archive::Index index;
   std::vector<std::string> stored;  // the stored bytes by chunk
   std::string factors;              // of "b", where set_factors gave it some
+  std::string rest;                 // of the second layer, where there is one
 
   // Changes the stored bytes of a chunk, and size and hash in its record.
   void set_stored(size_t chunk, std::string bytes);
@@ -39,10 +40,18 @@ struct Parts {
   // Predicts "b", BF16 of shape [2, 8], from its base and the record of these factors.
   void set_factors(std::string record);
   [[nodiscard]] archive::Tensor& low_rank_tensor();  // "b"
+
+  // Adds a second layer in which "b", lossy, is `result`: one chunk.
+  void add_rest(uint8_t coder, std::string bytes, std::string_view result);
+  // Changes the stored bytes of that chunk, and all that is recorded of them.
+  void set_rest(std::string bytes);
 };
 
 // The sound archive.
 [[nodiscard]] Parts sample_parts();
+
+// The data of a tensor of the base that it was made from.
+[[nodiscard]] std::string sample_base_tensor(std::string_view name);
 
 // Writes the base that it was made from to the folder "base" and returns its path.
 std::string write_sample_base(const TempDir& dir);

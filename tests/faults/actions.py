@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import content
+from conftest import PROGRESSIVE, content
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,12 @@ class Action:
     result: str  # what the output must equal
     force: bool
     output: str
+    options: tuple[str, ...] = ()
 
     def words(self, models):
         inputs = [models / name for name in self.inputs]
-        return [self.verb, "-q", *inputs, "-o", self.output, *["--force"] * self.force]
+        return [self.verb, "-q", *self.options, *inputs, "-o", self.output,
+                *["--force"] * self.force]
 
     def prepare(self, models, folder):
         """Puts the older output in its place, where there shall be one, and returns it."""
@@ -46,6 +48,8 @@ ACTIONS = [
     for force in (False, True)
     for action in (
         Action("pack", ("base", "tune"), "folder.fd", force, "x.fd"),
+        Action("pack", ("base-matrix.safetensors", "tune-matrix.safetensors"), "progressive.fd",
+               force, "layers.fd", PROGRESSIVE),
         Action("unpack", ("base", "folder.fd"), "tune", force, "folder"),
         Action("unpack", ("base.safetensors", "file.fd"), "tune.safetensors", force, "x.safetensors"),
     )

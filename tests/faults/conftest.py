@@ -14,6 +14,7 @@ from programs import run, start  # noqa: F401
 
 TILE = 1 << 22
 WIDTHS = {"BF16": 2, "F32": 4, "F64": 8}
+PROGRESSIVE = ("--lossy", "--max-error", "0.5", "--progressive")
 TEMPORARY = re.compile(r"\..+\.finedelta-[0-9a-f]{8}\.tmp")
 
 
@@ -49,6 +50,26 @@ def write_model(path, sizes, changed, dtype="BF16", seed=1):
             offset -= min(len(tile), offset)
 
 
+def write_matrix(path, rows, columns, changed):
+    """A .safetensors file of one matrix, of which a lossy archive has something to lose."""
+    random = np.random.default_rng(4)
+    values = random.standard_normal((rows, columns), np.float32) * np.float32(0.02)
+    if changed:
+        left, right = (random.standard_normal((side, 2), np.float32) for side in (rows, columns))
+        noise = random.standard_normal((rows, columns), np.float32)
+        values += left @ right.T * np.float32(0.002) + noise * np.float32(0.0005)
+    data = (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
+    entry = {"dtype": "BF16", "shape": [rows, columns], "data_offsets": [0, len(data)]}
+    path.write_bytes(safetensors_head({"w0": entry}) + data)
+
+
+def pack_progressive(root):
+    """base-matrix.safetensors and tune-matrix.safetensors into progressive.fd."""
+    subprocess.run([os.environ["FINEDELTA_PROGRAM"], "pack", "-q", *PROGRESSIVE,
+                    root / "base-matrix.safetensors", root / "tune-matrix.safetensors", "-o",
+                    root / "progressive.fd"], check=True)
+
+
 def write_folder(folder, changed):
     """A model in two shards with side files that are embedded, patched and stored: 25 MB."""
     folder.mkdir()
@@ -80,14 +101,16 @@ def temporaries(folder):
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """The folders `base` and `tune`, `base.safetensors` and `tune.safetensors`, and their archives
-    `folder.fd` and `file.fd`."""
+    `folder.fd` and `file.fd`; what write_matrix() and pack_progressive() make."""
     root = tmp_path_factory.mktemp("models")
     for name, changed in (("base", False), ("tune", True)):
         write_folder(root / name, changed)
         write_model(root / f"{name}.safetensors", [5 << 20, 1 << 20], changed)
+        write_matrix(root / f"{name}-matrix.safetensors", 2048, 2048, changed)
     for suffix, archive in (("", "folder.fd"), (".safetensors", "file.fd")):
         subprocess.run([os.environ["FINEDELTA_PROGRAM"], "pack", "-q", root / f"base{suffix}",
                         root / f"tune{suffix}", "-o", root / archive], check=True)
+    pack_progressive(root)
     yield root
     shutil.rmtree(root)
 

@@ -42,8 +42,10 @@ def test_file_size_limit(action, models, run, tmp_path):
     outcome = run(*words_of(action, models), preexec_fn=lambda: resource.setrlimit(
         resource.RLIMIT_FSIZE, (limit, limit)))
     verb = "reserve space for" if action.verb == "unpack" else "write"
-    assert_no_space(outcome, [f"cannot {verb} '{name}': File too large"
-                              for name in shown_names(action)])
+    names = shown_names(action)
+    if "--lossy" in action.options:
+        names.append(tmp_path / "(a file without a name)")  # what was found of the matrices
+    assert_no_space(outcome, [f"cannot {verb} '{name}': File too large" for name in names])
     assert content(tmp_path / action.output) == before
     assert temporaries(tmp_path) == []
 
@@ -62,7 +64,7 @@ def small_disk(tmp_path_factory):
     subprocess.run(["umount", mounted], check=True)
 
 
-@pytest.mark.parametrize("action", [a for a in ACTIONS + EXTRACT if a.output != "x.fd"], ids=str)
+@pytest.mark.parametrize("action", [a for a in ACTIONS + EXTRACT if a.verb != "pack"], ids=str)
 def test_full_disk(action, models, run, small_disk):
     assert_full(action, models, run, small_disk)
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from actions import ACTIONS, Action
-from conftest import content, temporaries, write_model
+from conftest import content, pack_progressive, temporaries, write_matrix, write_model
 from programs import PROGRAM, environment
 
 KILLS = 15
@@ -58,9 +58,11 @@ def tiny(tmp_path_factory):
         (root / name / "inner" / "config.json").write_text(name)
         write_model(root / name / "model.safetensors", [100], changed)
         write_model(root / f"{name}.safetensors", [100], changed)
+        write_matrix(root / f"{name}-matrix.safetensors", 32, 32, changed)
     for suffix, archive in (("", "folder.fd"), (".safetensors", "file.fd")):
         subprocess.run([PROGRAM, "pack", "-q", root / f"base{suffix}", root / f"tune{suffix}", "-o",
                         root / archive], check=True)
+    pack_progressive(root)
     return root
 
 

@@ -116,6 +116,18 @@ def test_lossy(rows, columns, threads, folder, record_property):
                pack=["--lossy", "--bits", "0.4"])
 
 
+# The second layer predicts from the first, chunk by chunk.
+@pytest.mark.parametrize("threads", THREADS, ids=" ".join)
+@pytest.mark.parametrize("rows, columns", [(8192, 2048), (1024, 16384)])
+def test_progressive(rows, columns, threads, folder, record_property):
+    write_merged(folder, rows, columns, 100)
+    pair = Pair(folder, record_property, ".safetensors")
+    pair.check(f"progressive {rows} x {columns}, {' '.join(threads)}", 64, "--memory", "64M",
+               *threads, pack=["--lossy", "--bits", "0.4", "--progressive"])
+    pair.peak("unpack", pair.base, "x.fd", "-o", "first", "--layers", "1", "--memory", "64M", *threads)
+    assert pair.peaks["unpack"] <= 64
+
+
 def write_merged(folder, rows, columns, rank):
     random = np.random.default_rng(1)
     base = random.standard_normal((rows, columns), np.float32) * np.float32(0.02)

@@ -266,6 +266,21 @@ def lossy_directory(folder: Path) -> None:
     write_tree(folder / "fine-tune", tuned)
 
 
+def progressive(folder: Path) -> None:
+    """Matrices that a second layer makes exact, one that the first one leaves as it is in the base,
+    and a vector that is exact without one."""
+    model = Model()
+    trained(model, "even", "BF16", (48, 64), np.full(48, 2))
+    trained(model, "in F16", "F16", (48, 64), np.full(48, 3))
+    trained(model, "in F32", "F32", (32, 48), np.full(32, 20))
+    hardly = bits_of("BF16", weights(512, "hardly"))
+    model.add("hardly", "BF16", hardly, moved(hardly, few(512, 4, "hardly steps")))
+    vector = bits_of("BF16", weights(64, "vector"))
+    for tensors, bits in ((model.base, vector), (model.tuned, moved(vector, few(64, 3, "steps")))):
+        tensors["vector"] = "BF16", (64,), bits.tobytes()
+    model.write(folder)
+
+
 def directory(folder: Path) -> None:
     """Two shards, one of them with a header as nobody else writes it, and every kind of file."""
     vocabulary = bits_of("BF16", weights(72 * 16, "vocabulary"))
@@ -309,6 +324,7 @@ CASES: list[Callable[[Path], None]] = [
     lossy_directory,
     low_rank,
     merge,
+    progressive,
     skews,
 ]
 
@@ -316,4 +332,5 @@ CASES: list[Callable[[Path], None]] = [
 OPTIONS = {
     "lossy": ["--lossy", "--bits", "2"],
     "lossy_directory": ["--lossy", "--bits", "4.5"],
+    "progressive": ["--lossy", "--bits", "2", "--progressive"],
 }

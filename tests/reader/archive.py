@@ -65,6 +65,7 @@ class Archive:
     body: bytes
     index: Index
     stored: list[bytes]  # of index.chunks
+    second_layer: list[bytes]  # of index.second_layer
     factors: dict[int, bytes]  # of tensors of predictor low rank, by their id()
 
 
@@ -141,6 +142,19 @@ def cut_payload(data: bytes, index: Index) -> tuple[dict[int, bytes], list[bytes
     return factors, stored
 
 
+def split_payload(data: bytes, index: Index) -> tuple[bytes, bytes]:
+    """The first layer's part and the second's."""
+    end = len(data) - index.second_layer_size
+    if end < 0:
+        raise DamagedError(f"the second layer has {index.second_layer_size} of {len(data)} bytes")
+    return data[:end], data[end:]
+
+
+def cut_second_layer(data: bytes, index: Index) -> list[bytes]:
+    chunks = index.second_layer
+    return Region(data, "the second layer", sum(chunk.size for chunk in chunks)).chunks(chunks)
+
+
 def cut_side(data: bytes, index: Index) -> list[bytes]:
     chunks = [chunk for chunk in index.chunks if not chunk.of_tensor]
     return Region(data, "side", sum(chunk.size for chunk in chunks)).chunks(chunks)
@@ -152,9 +166,11 @@ def open_archive(data: bytes) -> Archive:
     side = HEADER_SIZE + header.payload
     body = parse_index(data[side + header.side :])
     index = decode_body(body, header.oldest_reader)
-    factors, stored = cut_payload(data[HEADER_SIZE:side], index)
+    payload, rest = split_payload(data[HEADER_SIZE:side], index)
+    factors, stored = cut_payload(payload, index)
     stored += cut_side(data[side : side + header.side], index)
-    return Archive(header, body, index, stored, factors)
+    second_layer = cut_second_layer(rest, index)
+    return Archive(header, body, index, stored, second_layer, factors)
 
 
 def owner_name(chunk: Chunk) -> str:

@@ -49,5 +49,11 @@ def lossy_archive(small: Pair) -> bytes:
 
 
 @pytest.fixture(scope="session")
+def progressive_archive(small: Pair) -> bytes:
+    options = replace(SMALL_OPTIONS, adaptive=True, lossy=True, progressive=True)
+    return Writer(small.bases, small.fine_tune, options).archive()
+
+
+@pytest.fixture(scope="session")
 def archive(small: Pair) -> bytes:
     return Writer(small.bases, small.fine_tune, SMALL_OPTIONS).archive()

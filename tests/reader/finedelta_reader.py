@@ -1,6 +1,6 @@
 """A reader of finedelta archives, written from docs/format.md alone.
 
-  python finedelta_reader.py unpack [BASE...] ARCHIVE OUT
+  python finedelta_reader.py unpack [--layers 1] [BASE...] ARCHIVE OUT
   python finedelta_reader.py check ARCHIVE
 
 It shows that the specification is enough, and checks the archives of the C++ program. It keeps
@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -25,12 +26,13 @@ from records import BaseTensor, Chunk, Coder, File, Kind, Predictor, Tensor
 from safetensors_header import canonical_header
 
 LARGEST_HEADER = 100_000_000
+LAYERS = 2  # the most that there are
 
 
 class Decoder:
     """Decodes the chunks of an archive, without a base those that need none."""
 
-    def __init__(self, archive: Archive, bases: BaseSet | None) -> None:
+    def __init__(self, archive: Archive, bases: BaseSet | None, layers: int) -> None:
         self._archive = archive
         self._index = archive.index
         self._has_bases = bases is not None
@@ -41,6 +43,8 @@ class Decoder:
             self._base_files = [bases.file(file) for file in self._index.base_files]
         self._factors = self._read_factors()
         self._contents = self._decode_all()
+        if layers > 1:
+            self._add_second_layer()
 
     def _read_factors(self) -> dict[int, Factors]:
         """The factors of tensors by their id(). No base is needed to check them."""
@@ -82,6 +86,19 @@ class Decoder:
             what = f"does not match its result hash at byte {chunk.start}"
             self._reject(chunk, f"{owner_name(chunk)} {what}")
         return result
+
+    def _add_second_layer(self) -> None:
+        """Replaces the content of lossy tensors, where there is a second layer."""
+        contents: dict[int, bytearray] = defaultdict(bytearray)
+        layer = zip(self._index.second_layer, self._archive.second_layer, strict=True)
+        for chunk, stored in layer:
+            first = self._contents[id(chunk.owner)]
+            if first is None:
+                check_form(chunk, stored)
+            else:
+                prediction = bytes(first[chunk.start : chunk.start + chunk.length])
+                contents[id(chunk.owner)] += decode_rest(chunk, stored, prediction)
+        self._contents |= contents
 
     def _needs_base(self, chunk: Chunk) -> bool:
         if chunk.of_tensor:
@@ -146,6 +163,18 @@ class Decoder:
         return None if content is None else bytes(content)
 
 
+def decode_rest(chunk: Chunk, stored: bytes, prediction: bytes) -> bytes:
+    """The result of a chunk of the second layer."""
+    try:
+        result = decode_tensor_chunk(chunk, stored, prediction, True)
+    except DamagedError as error:
+        raise DamagedError(f"the second layer of {owner_name(chunk)}: {error}") from error
+    if hash128(result) != chunk.result_hash:
+        what = f"does not match its result hash at byte {chunk.start}"
+        raise DamagedError(f"the second layer of {owner_name(chunk)} {what}")
+    return result
+
+
 def check_form(chunk: Chunk, stored: bytes) -> None:
     """Checks what can be checked of a chunk without its base."""
     try:
@@ -157,14 +186,21 @@ def check_form(chunk: Chunk, stored: bytes) -> None:
         raise DamagedError(f"{owner_name(chunk)}: {error}") from error
 
 
-def contents(archive: Archive, bases: BaseSet | None) -> dict[bytes, bytes | None]:
+def sha256_of(archive: Archive, file: File, layers: int) -> bytes:
+    """That of a file of so many layers, or of as many as there are."""
+    is_exact = archive.index.progressive and layers > 1
+    return file.packed_sha256 if is_exact and file.kind == Kind.SHARD else file.sha256
+
+
+def contents(archive: Archive, bases: BaseSet | None, layers: int) -> dict[bytes, bytes | None]:
     """The bytes of every file by its path; None where they need a base and there is none."""
-    decoder = Decoder(archive, bases)
+    decoder = Decoder(archive, bases, layers)
     files = [file for file in archive.index.files if file.kind != Kind.EMPTY_DIRECTORY]
     found = {file.path: decoder.content(file) for file in files}
     for file in files:
         content = found[file.path]
-        if content is not None and hashlib.sha256(content).digest() != file.sha256:
+        sha256 = sha256_of(archive, file, layers)
+        if content is not None and hashlib.sha256(content).digest() != sha256:
             raise DamagedError(f"file {quoted(file.path)} does not match its SHA-256")
     return found
 
@@ -172,7 +208,7 @@ def contents(archive: Archive, bases: BaseSet | None) -> dict[bytes, bytes | Non
 def check(data: bytes) -> Archive:
     """Rejects the archive `data` unless it is sound as far as can be told without a base."""
     archive = open_archive(data)
-    contents(archive, None)
+    contents(archive, None, LAYERS)
     return archive
 
 
@@ -183,12 +219,13 @@ def write_file(path: Path, content: bytes | None, executable: bool) -> None:
     path.chmod(0o755 if executable else 0o644)
 
 
-def unpack(bases: Sequence[Path], data: bytes, out: Path) -> None:
-    """Writes the fine-tune in the archive `data` at `out`, a new file or directory."""
+def unpack(bases: Sequence[Path], data: bytes, out: Path, layers: int = LAYERS) -> None:
+    """Writes the fine-tune in the archive `data` at `out`, a new file or directory; of so many
+    layers or of as many as there are."""
     if out.exists():
         raise FileExistsError(out)
     archive = open_archive(data)
-    found = contents(archive, BaseSet(bases))
+    found = contents(archive, BaseSet(bases), layers)
     if archive.index.single_file:
         only = archive.index.files[0]
         write_file(out, found[only.path], only.executable)
@@ -206,6 +243,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Reads finedelta archives.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     unpacking = verbs.add_parser("unpack")
+    unpacking.add_argument("--layers", type=int, choices=[1], default=LAYERS)
     unpacking.add_argument("base", type=Path, nargs="*")
     unpacking.add_argument("archive", type=Path)
     unpacking.add_argument("out", type=Path)
@@ -219,7 +257,7 @@ def main() -> int:
     data = arguments.archive.read_bytes()
     try:
         if arguments.verb == "unpack":
-            unpack(arguments.base, data, arguments.out)
+            unpack(arguments.base, data, arguments.out, arguments.layers)
         else:
             check(data)
     except ArchiveError as error:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import zstandard
 
-from archive import HEADER_SIZE, open_archive
+from archive import HEADER_SIZE, Archive, open_archive
 from low_rank import Factors, encode_factors, parse_factors
 from primitives import DTYPE_BY_NAME, hash64, string, varint
 from records import (
@@ -256,6 +256,12 @@ class Lie(NamedTuple):
     seen_without_base: bool = True
 
 
+def seal_parts(opened: Archive, stored: list[bytes], factors: dict[int, bytes]) -> bytes:
+    """The archive with other stored bytes of its first layer."""
+    new = regions(opened.index, stored, factors, opened.second_layer)
+    return seal(opened.index, *new, opened.header.oldest_reader)
+
+
 def with_stored(archive: bytes, lie: Lie) -> bytes:
     """The archive with other stored bytes of a chunk, and hashes that fit it."""
     opened = open_archive(archive)
@@ -264,8 +270,7 @@ def with_stored(archive: bytes, lie: Lie) -> bytes:
     number = next(number for number, other in enumerate(chunks) if other is chunk)
     stored[number] = lie.change(stored[number])
     chunk.size, chunk.stored_hash = len(stored[number]), hash64(stored[number])
-    version = opened.header.oldest_reader
-    return seal(opened.index, *regions(opened.index, stored, opened.factors), version)
+    return seal_parts(opened, stored, opened.factors)
 
 
 def with_factors(archive: bytes, change: Callable[[bytes], bytes]) -> bytes:
@@ -274,8 +279,7 @@ def with_factors(archive: bytes, change: Callable[[bytes], bytes]) -> bytes:
     tensor = matrix(opened.index)
     record = change(opened.factors[id(tensor)])
     tensor.stored_factors = StoredFactors(len(record), hash64(record))
-    new = regions(opened.index, opened.stored, {id(tensor): record})
-    return seal(opened.index, *new, opened.header.oldest_reader)
+    return seal_parts(opened, opened.stored, {id(tensor): record})
 
 
 def other_factors(change: Callable[[Factors], Factors]) -> Callable[[bytes], bytes]:

@@ -35,7 +35,7 @@ def in_place(at: int, byte: int) -> Change:
 # How each changes a lossy archive, and what the reader says of it.
 LOSSY_LIES: dict[str, tuple[Change, str]] = {
     "lossy in version 1": (other_body(lambda body: body, OLDER), "unknown flags 2"),
-    "unknown flag": (other_body(lambda body: b"\4" + body[1:]), "unknown flags 4"),
+    "unknown flag": (other_body(lambda body: b"\x08" + body[1:]), "unknown flags 8"),
     "not lossy": (other_body(lambda body: b"\0" + body[1:]), f"leaves {LOSSES} bytes behind"),
     "no losses": (other_body(lambda body: body[:-LOSSES]), "ends early"),
     "losses cut": (other_body(lambda body: body[:-1]), "ends early"),

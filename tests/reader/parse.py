@@ -1,6 +1,7 @@
 """Reads the body of the index, and rejects what section 7 of docs/format.md says."""
 
 import struct
+from collections.abc import Iterable
 
 from primitives import DTYPES, Cursor, DamagedError, DType, quoted, tensor_bytes
 from records import (
@@ -15,8 +16,11 @@ from records import (
     Loss,
     Predictor,
     StoredFactors,
+    Stream,
     Tensor,
     base_identity,
+    chunk_count,
+    empty_chunks,
 )
 
 LONGEST_NAME = 512
@@ -31,11 +35,16 @@ LEAST_CHUNK_BYTES = 1 + 1 + 16  # coder, size and result hash
 
 def read_general(cursor: Cursor, index: Index, version: int) -> None:
     flags, index.chunk_log2 = cursor.u8(), cursor.u8()
-    if flags > (3 if version >= 2 else 1):
+    if flags > (7 if version >= 2 else 1):
         raise DamagedError(f"unknown flags {flags}")
+    index.single_file, index.lossy = bool(flags & 1), bool(flags & 2)
+    index.progressive = bool(flags & 4)
+    if index.progressive and not index.lossy:
+        raise DamagedError("an archive has layers but is not lossy")
     if not 12 <= index.chunk_log2 <= 20:
         raise DamagedError(f"chunks of 2^{index.chunk_log2} units")
-    index.single_file, index.lossy = bool(flags & 1), bool(flags & 2)
+    if index.progressive:
+        index.second_layer_size = cursor.varint()
 
 
 def read_base(cursor: Cursor) -> Base:
@@ -235,10 +244,13 @@ def read_prefix(cursor: Cursor, base_file: BaseFile) -> tuple[int, int]:
     return offset, length
 
 
-def read_chunks(cursor: Cursor, index: Index, version: int) -> list[Chunk]:
-    if index.chunk_count() * LEAST_CHUNK_BYTES > cursor.left:
-        raise DamagedError(f"{cursor.left} bytes can't describe {index.chunk_count()} chunks")
-    chunks = index.empty_chunks()
+def read_chunks(
+    cursor: Cursor, index: Index, streams: Iterable[Stream], version: int
+) -> list[Chunk]:
+    streams = list(streams)
+    if chunk_count(streams) * LEAST_CHUNK_BYTES > cursor.left:
+        raise DamagedError(f"{cursor.left} bytes can't describe {chunk_count(streams)} chunks")
+    chunks = empty_chunks(streams)
     for chunk in chunks:
         chunk.coder = cursor.u8()
         check_coder(chunk, version)
@@ -292,9 +304,12 @@ def decode_body(body: bytes, version: int) -> Index:
     index.files = [read_file(cursor, index) for _ in range(cursor.varint())]
     check_files(index)
     check_all_used(index)
-    index.chunks = read_chunks(cursor, index, version)
+    index.chunks = read_chunks(cursor, index, index.streams(), version)
     read_sha256(cursor, index.files)
     if index.lossy:
         read_losses(cursor, index)
+    if index.progressive:
+        # Its coders are those of version 1: what it stands for is exact.
+        index.second_layer = read_chunks(cursor, index, index.second_layer_streams(), 1)
     cursor.end()
     return index

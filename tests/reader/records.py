@@ -151,16 +151,23 @@ class Chunk:
         return self.owner
 
 
+# What is cut into chunks: owner of the chunks, bytes, bytes of a chunk.
+Stream = tuple[Tensor | File | None, int, int]
+
+
 @dataclass
 class Index:
     single_file: bool = False
     lossy: bool = False
+    progressive: bool = False
     chunk_log2: int = 18
+    second_layer_size: int = 0  # bytes of the payload
     bases: list[Base] = field(default_factory=list)
     base_tensors: list[BaseTensor] = field(default_factory=list)
     base_files: list[BaseFile] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
+    second_layer: list[Chunk] = field(default_factory=list)
 
     def shards(self) -> Iterator[File]:
         return (file for file in self.files if file.kind == Kind.SHARD)
@@ -169,28 +176,37 @@ class Index:
         for file in self.files:
             yield from file.tensors
 
-    def streams(self) -> Iterator[tuple[Tensor | File | None, int, int]]:
-        """What is cut into chunks, in their order: owner, bytes, bytes of a chunk."""
-        for file in self.files:
-            for tensor in file.tensors:
-                yield tensor, tensor.nbytes, tensor.dtype.unit << self.chunk_log2
+    def lossy_tensors(self) -> Iterator[Tensor]:
+        return (tensor for tensor in self.tensors() if tensor.loss is not None)
+
+    def stream(self, tensor: Tensor) -> Stream:
+        return tensor, tensor.nbytes, tensor.dtype.unit << self.chunk_log2
+
+    def streams(self) -> Iterator[Stream]:
+        """Those of the chunks, in their order."""
+        yield from map(self.stream, self.tensors())
         yield None, sum(file.size for file in self.files if file.kind == Kind.EMBEDDED), PIECE
         for file in self.files:
             if file.kind in (Kind.STORED, Kind.PATCH):
                 yield file, file.size, PIECE
 
+    def second_layer_streams(self) -> Iterator[Stream]:
+        return map(self.stream, self.lossy_tensors())
+
     def chunks_of(self, tensor: Tensor) -> int:
-        return -(-tensor.nbytes // (tensor.dtype.unit << self.chunk_log2))
+        return chunk_count([self.stream(tensor)])
 
-    def chunk_count(self) -> int:
-        return sum(-(-size // piece) for _, size, piece in self.streams())
 
-    def empty_chunks(self) -> list[Chunk]:
-        return [
-            Chunk(owner, start, min(piece, size - start))
-            for owner, size, piece in self.streams()
-            for start in range(0, size, piece)
-        ]
+def chunk_count(streams: Iterable[Stream]) -> int:
+    return sum(-(-size // piece) for _, size, piece in streams)
+
+
+def empty_chunks(streams: Iterable[Stream]) -> list[Chunk]:
+    return [
+        Chunk(owner, start, min(piece, size - start))
+        for owner, size, piece in streams
+        for start in range(0, size, piece)
+    ]
 
 
 def base_identity(tensors: Iterable[BaseTensor]) -> bytes:
@@ -272,9 +288,15 @@ def encode_losses(index: Index) -> bytes:
     return b"".join(parts)
 
 
+def encode_general(index: Index) -> bytes:
+    flags = index.single_file | index.lossy << 1 | index.progressive << 2
+    size = varint(index.second_layer_size) if index.progressive else b""
+    return bytes([flags, index.chunk_log2]) + size
+
+
 def encode_body(index: Index) -> bytes:
     parts = [
-        bytes([index.single_file | index.lossy << 1, index.chunk_log2]),
+        encode_general(index),
         encode_bases(index.bases),
         encode_base_tensors(index.base_tensors),
         encode_base_files(index.base_files),
@@ -283,5 +305,6 @@ def encode_body(index: Index) -> bytes:
         encode_chunks(index.chunks),
         b"".join(file.sha256 for file in index.files),
         encode_losses(index) if index.lossy else b"",
+        encode_chunks(index.second_layer),
     ]
     return b"".join(parts)

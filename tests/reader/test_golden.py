@@ -59,10 +59,11 @@ def test_golden_archives_unpack(path: Path, tmp_path: Path) -> None:
     opened = check(archive)
     assert encode_body(opened.index) == opened.body
     fine_tune = fine_tune_of(path, tmp_path)
-    if opened.index.lossy:
-        check_losses(Pair(path.stem, bases_of(path), fine_tune), opened, tmp_path / "out")
-    else:
+    if opened.index.progressive or not opened.index.lossy:
         assert tree(tmp_path / "out") == tree(fine_tune)
+    if opened.index.lossy:
+        unpack(bases_of(path), archive, tmp_path / "first", layers=1)
+        check_losses(Pair(path.stem, bases_of(path), fine_tune), opened, tmp_path / "first")
 
 
 def check_losses(pair: Pair, opened: Archive, out: Path) -> None:
@@ -87,6 +88,8 @@ def note_index(archive: Archive, seen: Seen) -> None:
     seen["single file"].add(index.single_file)
     seen["bases"].add(len(index.bases))
     seen["lossy"].add(index.lossy)
+    seen["progressive"].add(index.progressive)
+    seen["second layer"] |= {(c.coder, c.tensor.predictor) for c in index.second_layer}
     seen["lossy single file"] |= {index.single_file} if index.lossy else set()
     seen["factors"] |= {record[:1] == b"\0" for record in archive.factors.values()}
     for tensor in index.tensors():
@@ -239,6 +242,12 @@ def test_lossy_archives_of_every_kind_occur(seen: Seen) -> None:
     lossy = {predictor for is_exact, predictor in seen["loss"] if not is_exact}
     assert exact == {Predictor.NONE, Predictor.BASE}
     assert lossy == {Predictor.BASE, Predictor.LOW_RANK}
+
+
+def test_second_layers_occur(seen: Seen) -> None:
+    assert seen["progressive"] == {False, True}
+    of_wavelet = {predictor for coder, predictor in seen["second layer"] if coder == Coder.WAVELET}
+    assert of_wavelet == {Predictor.BASE, Predictor.LOW_RANK}
 
 
 def test_both_codes_of_factors_occur(seen: Seen) -> None:

@@ -20,7 +20,18 @@ import checkpoints
 import pairs
 from archive import HEADER_SIZE, open_archive
 from bases import BaseSet, is_tensor
-from checkpoints import Maker, Pair, changed, generate, lookalikes, noise, shard, tree, write_tree
+from checkpoints import (
+    Maker,
+    Pair,
+    changed,
+    floats_of,
+    generate,
+    lookalikes,
+    noise,
+    shard,
+    tree,
+    write_tree,
+)
 from finedelta_reader import check, unpack
 from lies import (
     FACTOR_LIES,
@@ -37,6 +48,7 @@ from losses import compare, near
 from lossy_lies import ADAPTIVE_LIES, LOSSY_LIES, with_body
 from primitives import DamagedError, WrongBaseError
 from programs import PROGRAM
+from progressive_lies import PROGRESSIVE_LIES, REBUILT_LIES
 from records import Coder, Predictor, encode_body
 from writer import Options, Writer, always, seal_body
 
@@ -234,6 +246,76 @@ def test_reader_unpacks_lossy_archives_of_the_program(
         assert file.packed_sha256 == hashlib.sha256(packed).digest()
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("coder", [Coder.RAW, Coder.PLANES])
+def test_program_unpacks_progressive_archives(
+    tuned: Pair, adaptive: bool, coder: int, tmp_path: Path
+) -> None:
+    options = Options(
+        low_rank=(3, 2.0**-14),
+        adaptive=adaptive,
+        lossy=True,
+        progressive=True,
+        chunk_log2=12,
+        tensor_coder=always(coder),
+    )
+    archive = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    unpack(tuned.bases, archive, tmp_path / "reader", layers=1)
+    for layers, wanted in (("2", tuned.fine_tune), ("1", tmp_path / "reader")):
+        done = finedelta_unpack(
+            tuned, archive, tmp_path, "--sha256", "--layers", layers, "--force"
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert tree(tmp_path / "out") == tree(wanted)
+
+
+@pytest.mark.parametrize("bits", ["1.5", "4"])
+def test_reader_unpacks_progressive_archives_of_the_program(
+    tuned: Pair, bits: str, tmp_path: Path
+) -> None:
+    options = ("--lossy", "--bits", bits)
+    archive = finedelta_pack(tuned, tmp_path / "archive", *options, "--progressive")
+    opened = check(archive)
+    assert encode_body(opened.index) == opened.body
+    assert (opened.header.version, opened.header.oldest_reader) == (2, 2)
+    assert opened.index.progressive
+    unpack(tuned.bases, archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tuned.fine_tune)
+    unpack(tuned.bases, archive, tmp_path / "first", layers=1)
+    unpack(tuned.bases, finedelta_pack(tuned, tmp_path / "lossy", *options), tmp_path / "other")
+    assert tree(tmp_path / "first") == tree(tmp_path / "other")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """A trained matrix of several chunks; its last rows are as in the base."""
+    root = tmp_path_factory.mktemp("large")
+    random = np.random.default_rng(1)
+    base = random.normal(0, 0.02, (700, 400))
+    change = random.normal(0, 0.005, (700, 4)) @ random.normal(0, 1, (4, 400))
+    change[650:] = 0
+    for name, values in (("base", base), ("fine", base + change)):
+        tensor = {"w": ("BF16", values.shape, floats_of("BF16", values))}
+        write_tree(root / name, {"m.safetensors": shard(tensor)})
+    return Pair("large", [root / "base"], root / "fine")
+
+
+def test_second_layers_of_several_chunks(large: Pair, tmp_path: Path) -> None:
+    archive = finedelta_pack(
+        large, tmp_path / "archive", "--lossy", "--bits", "0.5", "--progressive"
+    )
+    assert len(open_archive(archive).index.second_layer) == 2
+    unpack(large.bases, archive, tmp_path / "reader")
+    assert tree(tmp_path / "reader") == tree(large.fine_tune)
+    options = Options(low_rank=(1, 2.0**-30), lossy=True, progressive=True, chunk_log2=12)
+    archive = Writer(large.bases, large.fine_tune, options).archive()
+    second_layer = open_archive(archive).index.second_layer
+    assert len(second_layer) == 69
+    assert {chunk.coder for chunk in second_layer} == {Coder.IDENTICAL, Coder.PLANES}
+    assert finedelta_unpack(large, archive, tmp_path, "--sha256").returncode == 0
+    assert tree(tmp_path / "out") == tree(large.fine_tune)
+
+
 def test_program_chooses_every_predictor(tmp_path: Path) -> None:
     pair = generate(checkpoints.merge, tmp_path / "pair")
     index = check(finedelta_pack(pair, tmp_path / "archive")).index
@@ -273,6 +355,28 @@ def test_program_rejects_lies_in_lossy_archives(
     done = finedelta_unpack(small, lie(lossy_archive), tmp_path)
     assert done.returncode == DAMAGED, done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "lie", [lie[0] for lie in PROGRESSIVE_LIES.values()], ids=PROGRESSIVE_LIES.keys()
+)
+def test_program_rejects_lies_in_progressive_archives(
+    small: Pair, progressive_archive: bytes, lie: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    done = finedelta_unpack(small, lie(progressive_archive), tmp_path)
+    assert done.returncode == DAMAGED, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lie", [lie[0] for lie in REBUILT_LIES.values()], ids=REBUILT_LIES.keys())
+def test_program_rejects_lies_in_second_layers(
+    small: Pair, progressive_archive: bytes, lie: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    done = finedelta_unpack(small, lie(progressive_archive), tmp_path, "--sha256")
+    assert done.returncode == DAMAGED, done.stderr
+    assert not (tmp_path / "out").exists()
+    done = finedelta_unpack(small, lie(progressive_archive), tmp_path, "--sha256", "--layers", "1")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("lie", [lie[0] for lie in ADAPTIVE_LIES.values()], ids=ADAPTIVE_LIES.keys())
@@ -345,8 +449,12 @@ def reader_code(pair: Pair, archive: bytes, out: Path) -> int:
     return 0
 
 
-def test_reader_and_program_agree(small: Pair, archive: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["archive", "progressive_archive"])
+def test_reader_and_program_agree(
+    small: Pair, kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """Archives that lie in one bit of the index are rejected alike, or give the same bytes."""
+    archive = request.getfixturevalue(kind)
     opened = open_archive(archive)
     side = HEADER_SIZE + opened.header.payload
     regions = archive[HEADER_SIZE:side], archive[side : side + opened.header.side]
@@ -355,7 +463,7 @@ def test_reader_and_program_agree(small: Pair, archive: bytes, tmp_path: Path) -
         folder.mkdir()
         body = bytearray(opened.body)
         body[bit // 8] ^= 1 << bit % 8
-        lie = seal_body(bytes(body), *regions)
+        lie = seal_body(bytes(body), *regions, opened.header.oldest_reader)
         done = finedelta_unpack(small, lie, folder, "--sha256")
         code = reader_code(small, lie, folder / "reader")
         assert done.returncode == code, (bit, done.stderr)

@@ -32,6 +32,7 @@ from lies import (
 from losses import compare
 from lossy_lies import ADAPTIVE_LIES, LOSSY_LIES, with_body
 from primitives import DamagedError, UnsupportedVersionError, WrongBaseError
+from progressive_lies import PROGRESSIVE_LIES, REBUILT_LIES, with_second_layer
 from records import Coder, Index, Kind, Predictor, encode_body
 from writer import Options, Writer, always, seal_body
 
@@ -133,6 +134,48 @@ def test_lossy_round_trip(tuned: Pair, options: Options, tmp_path: Path) -> None
     assert found == {tensor.name: tensor.loss for tensor in opened.index.tensors()}
 
 
+@pytest.mark.parametrize("options", LOSSY_OPTIONS.values(), ids=LOSSY_OPTIONS.keys())
+def test_progressive_round_trip(tuned: Pair, options: Options, tmp_path: Path) -> None:
+    archive = Writer(tuned.bases, tuned.fine_tune, replace(options, progressive=True)).archive()
+    opened = check(archive)
+    assert encode_body(opened.index) == opened.body
+    assert (opened.header.oldest_reader, opened.index.progressive) == (2, True)
+    unpack(tuned.bases, archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tuned.fine_tune)
+    unpack(tuned.bases, archive, tmp_path / "first", layers=1)
+    lossy = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    unpack(tuned.bases, lossy, tmp_path / "lossy")
+    assert tree(tmp_path / "first") == tree(tmp_path / "lossy")
+    found = compare(tuned, opened, tmp_path / "first")
+    assert found == {tensor.name: tensor.loss for tensor in opened.index.tensors()}
+
+
+@pytest.mark.parametrize("coder", [Coder.RAW, Coder.IDENTICAL, Coder.PLANES])
+def test_second_layers_of_every_coder(tuned: Pair, coder: int, tmp_path: Path) -> None:
+    options = replace(LOSSY_OPTIONS["Rice"], progressive=True, tensor_coder=always(coder))
+    archive = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    unpack(tuned.bases, archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tuned.fine_tune)
+
+
+def test_first_layer_needs_no_stored_bytes_of_the_second(
+    small: Pair, progressive_archive: bytes, tmp_path: Path
+) -> None:
+    lie = with_second_layer(lambda _: b"\1\1\1\1")(progressive_archive)
+    unpack(small.bases, progressive_archive, tmp_path / "out", layers=1)
+    unpack(small.bases, lie, tmp_path / "other", layers=1)
+    assert tree(tmp_path / "out") == tree(tmp_path / "other")
+
+
+def test_every_flipped_byte_of_a_progressive_archive_is_rejected(
+    progressive_archive: bytes,
+) -> None:
+    for at, byte in enumerate(progressive_archive):
+        flipped = bytes([byte ^ 0xFF])
+        with pytest.raises(DamagedError):
+            check(progressive_archive[:at] + flipped + progressive_archive[at + 1 :])
+
+
 def test_archives_ask_for_the_oldest_reader_that_is_enough(small: Pair) -> None:
     def oldest(options: Options) -> int:
         written = Writer(small.bases, small.fine_tune, options).archive()
@@ -205,6 +248,30 @@ def test_lies_in_lossy_archives_are_rejected(
 ) -> None:
     with pytest.raises(DamagedError, match=message):
         check(lie(lossy_archive))
+
+
+@pytest.mark.parametrize(
+    ("lie", "message"), PROGRESSIVE_LIES.values(), ids=PROGRESSIVE_LIES.keys()
+)
+def test_lies_in_progressive_archives_are_rejected(
+    progressive_archive: bytes, lie: Callable[[bytes], bytes], message: str
+) -> None:
+    with pytest.raises(DamagedError, match=message):
+        check(lie(progressive_archive))
+
+
+@pytest.mark.parametrize(("lie", "message"), REBUILT_LIES.values(), ids=REBUILT_LIES.keys())
+def test_lies_in_second_layers_are_seen_when_unpacked(
+    small: Pair,
+    progressive_archive: bytes,
+    lie: Callable[[bytes], bytes],
+    message: str,
+    tmp_path: Path,
+) -> None:
+    check(lie(progressive_archive))
+    with pytest.raises(DamagedError, match=message):
+        unpack(small.bases, lie(progressive_archive), tmp_path / "out")
+    unpack(small.bases, lie(progressive_archive), tmp_path / "out", layers=1)
 
 
 @pytest.mark.parametrize(("lie", "message"), ADAPTIVE_LIES.values(), ids=ADAPTIVE_LIES.keys())
@@ -339,6 +406,9 @@ def test_command_line(small: Pair, archive: bytes, tmp_path: Path) -> None:
     done = run_reader("unpack", *small.bases, tmp_path / "archive", tmp_path / "out")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert tree(tmp_path / "out") == tree(small.fine_tune)
+    lossy = ("unpack", "--layers", "1", *small.bases, tmp_path / "archive", tmp_path / "first")
+    assert run_reader(*lossy).returncode == 0
+    assert tree(tmp_path / "first") == tree(small.fine_tune)
     done = run_reader("unpack", tmp_path / "archive", tmp_path / "other")
     assert done.returncode == 1
     assert done.stderr == "WrongBaseError: no base has the tensor 'a'\n"

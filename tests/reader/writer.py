@@ -35,6 +35,7 @@ from records import (
     StoredFactors,
     Tensor,
     base_identity,
+    empty_chunks,
     encode_body,
 )
 from safetensors_header import ShardHeader, TensorPlace, canonical_header, parse_shard
@@ -81,6 +82,7 @@ class Options:
     adaptive: bool = False  # the code of factors
     lossy: bool = False  # where there are factors, what they predict comes out
     step: float | None = None  # of lossy archives: what is predicted is moved by multiples of it
+    progressive: bool = False  # if lossy: a second layer makes it exact
 
 
 @dataclass
@@ -162,6 +164,7 @@ class Writer:
         self._factors: dict[int, Factors] = {}  # of tensors by their id()
         self._records: dict[int, bytes] = {}  # of those factors
         self._steps: dict[tuple[int, int], bytes] = {}  # of chunks, by owner's id() and start
+        self._packed: dict[int, bytes] = {}  # the data of lossy tensors by their id()
 
     def archive(self) -> bytes:
         index = self._index
@@ -170,12 +173,23 @@ class Writer:
         index.files.sort(key=lambda file: file.path)
         embedded = (file for file in index.files if file.kind == Kind.EMBEDDED)
         self._data[id(None)] = b"".join(self._source.contents[file.path] for file in embedded)
-        index.chunks = index.empty_chunks()
+        index.chunks = empty_chunks(index.streams())
         stored = [self._encode(chunk) for chunk in index.chunks]
         self._record_bases()
-        index.lossy = any(tensor.loss for tensor in index.tensors())
+        index.lossy = any(index.lossy_tensors())
+        index.progressive = index.lossy and self._options.progressive
+        second_layer = self._second_layer() if index.progressive else []
         is_newer = index.lossy or (self._options.adaptive and self._records)
-        return seal(index, *regions(index, stored, self._records), 2 if is_newer else 1)
+        both = regions(index, stored, self._records, second_layer)
+        return seal(index, *both, 2 if is_newer else 1)
+
+    def _second_layer(self) -> list[bytes]:
+        """The stored bytes of its chunks, which are recorded."""
+        index = self._index
+        index.second_layer = empty_chunks(index.second_layer_streams())
+        stored = [self._encode_rest(chunk) for chunk in index.second_layer]
+        index.second_layer_size = sum(map(len, stored))
+        return stored
 
     def _record_bases(self) -> None:
         """Records the bases that are used, and numbers them anew."""
@@ -225,6 +239,7 @@ class Writer:
         out = self._moved(tensor, data, out)
         if out != data:
             tensor.loss = loss_of(match.data, dtype, data, out, tensor.dtype)
+            self._packed[id(tensor)] = data
         return out
 
     def _may_be_moved(self, tensor: Tensor) -> bool:
@@ -345,22 +360,32 @@ class Writer:
 
     def _encode(self, chunk: Chunk) -> bytes:
         """Fills in the chunk's record; the stored bytes."""
-        result = self._data[id(chunk.owner)][chunk.start : chunk.start + chunk.length]
+        result = part(self._data, chunk)
         if chunk.of_tensor:
-            stored = self._encode_tensor(chunk, result)
+            stored = self._encode_first(chunk, result)
         else:
             stored = self._encode_side(chunk, result)
-        chunk.size = len(stored)
-        chunk.stored_hash = hash64(stored) if stored else 0
-        chunk.result_hash = hash128(result)
+        fill_in(chunk, stored, result)
         return stored
 
-    def _encode_tensor(self, chunk: Chunk, result: bytes) -> bytes:
+    def _encode_first(self, chunk: Chunk, result: bytes) -> bytes:
         if (id(chunk.owner), chunk.start) in self._steps:
             chunk.coder = Coder.STEPS
             return self._steps[id(chunk.owner), chunk.start]
+        return self._encode_tensor(chunk, result, self._prediction(chunk))
+
+    def _encode_rest(self, chunk: Chunk) -> bytes:
+        """The same for one of the second layer."""
+        result = part(self._packed, chunk)
+        stored = self._encode_tensor(chunk, result, part(self._data, chunk))
+        fill_in(chunk, stored, result)
+        return stored
+
+    def _prediction(self, chunk: Chunk) -> bytes:
         bases = [(match.place.dtype, match.data) for match in self._matches(chunk.tensor)]
-        prediction = predict(chunk, bases, self._factors.get(id(chunk.tensor)))
+        return predict(chunk, bases, self._factors.get(id(chunk.tensor)))
+
+    def _encode_tensor(self, chunk: Chunk, result: bytes, prediction: bytes) -> bytes:
         chunk.coder = self._options.tensor_coder(chunk, result, prediction)
         if chunk.coder == Coder.RAW:
             return result
@@ -382,6 +407,17 @@ class Writer:
         return stored
 
 
+def part(data: dict[int, bytes], chunk: Chunk) -> bytes:
+    """What a chunk stands for, of the data of owners by their id()."""
+    return data[id(chunk.owner)][chunk.start : chunk.start + chunk.length]
+
+
+def fill_in(chunk: Chunk, stored: bytes, result: bytes) -> None:
+    chunk.size = len(stored)
+    chunk.stored_hash = hash64(stored) if stored else 0
+    chunk.result_hash = hash128(result)
+
+
 def fits(tensor: TensorPlace, base: TensorPlace) -> bool:
     """Whether section 4 lets `base` predict `tensor`."""
     same_rows = len(tensor.shape) == len(base.shape) and tensor.shape[1:] == base.shape[1:]
@@ -390,9 +426,13 @@ def fits(tensor: TensorPlace, base: TensorPlace) -> bool:
 
 
 def regions(
-    index: Index, stored: Sequence[bytes], factors: dict[int, bytes]
+    index: Index,
+    stored: Sequence[bytes],
+    factors: dict[int, bytes],
+    second_layer: Sequence[bytes] = (),
 ) -> tuple[bytes, bytes]:
-    """Payload and side: the stored bytes of the chunks and, by id() of tensors, their factors."""
+    """Payload and side: the stored bytes of the chunks, of both layers, and, by id() of tensors,
+    their factors."""
     left = list(stored)
     payload: list[bytes] = []
     for tensor in index.tensors():
@@ -400,7 +440,7 @@ def regions(
         own = index.chunks_of(tensor)
         payload += left[:own]
         del left[:own]
-    return b"".join(payload), b"".join(left)
+    return b"".join([*payload, *second_layer]), b"".join(left)
 
 
 def seal_body(body: bytes, payload: bytes, side: bytes, version: int = 1) -> bytes:

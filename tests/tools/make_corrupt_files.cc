@@ -89,7 +89,8 @@ int main(int argc, char** argv) try {
   }
   for (const auto& [name, input] : sound_coder_inputs()) write(folder / "coders" / name, input);
   for (const auto& [name, parts] :
-       {std::pair{"sound", sample_parts()}, std::pair{"lossy_sound", lossy_sample()}}) {
+       {std::pair{"sound", sample_parts()}, std::pair{"lossy_sound", lossy_sample()},
+        std::pair{"progressive_sound", progressive_sample()}}) {
     const std::string sound = seal(regions_of(parts));
     write(folder / "sound" / "files" / name, sound);
     write_fuzz_inputs(folder / "sound", name, sound, true);
