@@ -187,12 +187,11 @@ Result<LossyTensor> LossyFits::tensor(size_t number, double distortion, const Ai
                      .step = made.step,
                      .missing = aim.missing,
                      .number = number,
-                     .bytes = step_bytes(made, matrix.elements())};
+                     .step_bytes = step_bytes(made, matrix.elements())};
   if (!made.factors) return tensor;
   FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(*made.factors));
   tensor.factors = LowRankAnswer{.record = encode_factors(*made.factors, FactorCode::kAdaptive),
                                  .predictor = std::move(predictor)};
-  tensor.bytes += tensor.factors->record.size();
   return tensor;
 }
 

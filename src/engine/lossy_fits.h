@@ -24,7 +24,12 @@ struct LossyTensor {
   float step = 0;                        // likewise
   double missing = 1;                    // as of Aim
   size_t number = 0;                     // of the tensor
-  uint64_t bytes = 0;                    // about what all of it takes
+  uint64_t step_bytes = 0;               // about what the steps take
+
+  // About what all of it takes.
+  [[nodiscard]] uint64_t bytes() const {
+    return step_bytes + (factors ? factors->record.size() : 0);
+  }
 };
 
 // Of the tensors of all shards, counted in order. What is not lossy is stored exactly: what has no

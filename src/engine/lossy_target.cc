@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "coder/steps/steps.h"
+#include "engine/lossy_trial.h"
 #include "engine/size_estimate.h"
 
 namespace finedelta {
@@ -53,9 +54,12 @@ Status check_lossy_target(const LossyTarget& target) {
 
 LossySize::LossySize(const Inputs& inputs, const PackPlan& plan, const std::vector<Match>& matches,
                      const LossyFits& fits, const PackOptions& options)
-    : fits_(fits),
+    : inputs_(inputs),
+      plan_(plan),
+      fits_(fits),
       options_(options),
       target_(wanted_bytes(*options.lossy, inputs)),
+      aim_(target_),
       beside_(static_cast<int64_t>(index_estimate(plan.index) + side_estimate(plan.index))) {
   for (size_t i = 0; i < matches.size(); ++i) {
     beside_ +=
@@ -63,15 +67,35 @@ LossySize::LossySize(const Inputs& inputs, const PackPlan& plan, const std::vect
   }
 }
 
-Result<double> LossySize::distortion() const {
-  const int64_t matrices = static_cast<int64_t>(target_) - beside_;
+Result<double> LossySize::distortion() {
+  if (attempts_ == 0) FINEDELTA_CHECK(try_pieces());
+  return expected();
+}
+
+// A whole archive takes longer to try than some pieces of it.
+Status LossySize::try_pieces() {
+  constexpr int kTrials = 2;
+  constexpr uint64_t kRough = 250;  // of the target
+  const int64_t untried = beside_;
+  for (int i = 0; i < kTrials; ++i) {
+    FINEDELTA_ASSIGN(const double distortion, expected());
+    FINEDELTA_ASSIGN(const int64_t more, try_lossy(inputs_, plan_, fits_, distortion, options_));
+    if (more == 0) break;
+    aim_ = target_ - target_ / kRough;
+    beside_ = untried + more;
+  }
+  return {};
+}
+
+Result<double> LossySize::expected() const {
+  const int64_t matrices = static_cast<int64_t>(aim_) - beside_;
   return fits_.distortion_for(static_cast<uint64_t>(std::max(matrices, int64_t{0})), options_);
 }
 
 // Tensors that become exact where their factors would take more make sizes jump: after a few
 // attempts, steps up get smaller.
 void LossySize::correct(uint64_t bytes) {
-  const int64_t over = static_cast<int64_t>(bytes) - static_cast<int64_t>(target_);
+  const int64_t over = static_cast<int64_t>(bytes) - static_cast<int64_t>(aim_);
   beside_ += over > 0 || attempts_ < kFullSteps ? over : over / 2;
 }
 

@@ -20,18 +20,23 @@ class LossySize {
             const LossyFits& fits, const PackOptions& options);
 
   // The distortion to try next.
-  Result<double> distortion() const;
+  Result<double> distortion();
 
   // Whether an archive of so many bytes, with this index, will do. Otherwise the next distortion
   // will be better; kUsage, with the size that can be had, where none will do.
   Result<bool> accept(const archive::Index& index, uint64_t bytes);
 
  private:
+  [[nodiscard]] Result<double> expected() const;
+  Status try_pieces();
   void correct(uint64_t bytes);
 
+  const Inputs& inputs_;
+  const PackPlan& plan_;
   const LossyFits& fits_;
   const PackOptions& options_;
   uint64_t target_;  // bytes of the archive
+  uint64_t aim_;     // at or a little below it, where what is expected is rough
   // Bytes beside those that `fits_` expects, below zero where it expects too many: estimated, then
   // as in the last archive.
   int64_t beside_;

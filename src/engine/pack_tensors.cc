@@ -151,7 +151,7 @@ class TensorPacker {
       FINEDELTA_ASSIGN(run.lossy, fits.tensor(run.number, lossy_->distortion, kBehaviour));
     }
     const uint64_t exact = std::min(lossy_->matches[run.number].estimated_bytes, run.tensor->bytes);
-    if (run.lossy && run.lossy->bytes > 0 && run.lossy->bytes >= exact) run.lossy.reset();
+    if (run.lossy && run.lossy->bytes() > 0 && run.lossy->bytes() >= exact) run.lossy.reset();
     if (!run.lossy) return {};
     run.tensor->prediction.formula = {.predictor = run.lossy->factors ? Predictor::kLowRank
                                                                       : Predictor::kBase};

@@ -39,19 +39,38 @@ Eigen::Map<const Matrix> columns_of(const std::vector<float>& values, uint64_t l
   return {values.data(), static_cast<Index>(length), static_cast<Index>(values.size() / length)};
 }
 
-Matrix as_floats(const std::vector<int16_t>& values, uint64_t length) {
-  using Shorts = Eigen::Matrix<int16_t, Eigen::Dynamic, Eigen::Dynamic>;
-  return Eigen::Map<const Shorts>(values.data(), static_cast<Index>(length),
-                                  static_cast<Index>(values.size() / length))
-      .cast<float>();
+using Shorts = Eigen::Matrix<int16_t, Eigen::Dynamic, Eigen::Dynamic>;
+
+Eigen::Map<const Shorts> columns_of(const std::vector<int16_t>& values, uint64_t length) {
+  return {values.data(), static_cast<Index>(length), static_cast<Index>(values.size() / length)};
+}
+
+// Blocks of a long side, so that copies of it as floats take little memory: use(first row, rows).
+template <typename Use>
+void for_each_block(uint64_t length, Use use) {
+  constexpr uint64_t kRows = 4096;
+  for (uint64_t first = 0; first < length; first += kRows) {
+    use(static_cast<Index>(first), static_cast<Index>(std::min(kRows, length - first)));
+  }
+}
+
+// Of each pair of a direction's side and a factor's, which is as long.
+Matrix inner_products(const std::vector<float>& side, const std::vector<int16_t>& factor,
+                      uint64_t length) {
+  const auto directions = columns_of(side, length);
+  const auto factors = columns_of(factor, length);
+  Matrix sum = Matrix::Zero(directions.cols(), factors.cols());
+  for_each_block(length, [&](Index first, Index rows) {
+    sum.noalias() += directions.middleRows(first, rows).transpose() *
+                     factors.middleRows(first, rows).cast<float>().eval();
+  });
+  return sum;
 }
 
 // The inner product of what the factors make and of what the directions do.
 double captured(const Factors& factors, const SingularDirections& directions) {
-  const Matrix left =
-      columns_of(directions.left, factors.rows).transpose() * as_floats(factors.left, factors.rows);
-  const Matrix right = columns_of(directions.right, factors.columns).transpose() *
-                       as_floats(factors.right, factors.columns);
+  const Matrix left = inner_products(directions.left, factors.left, factors.rows);
+  const Matrix right = inner_products(directions.right, factors.right, factors.columns);
   double sum = 0;
   for (Index k = 0; k < left.cols(); ++k) {
     const double step = std::ldexp(double{factors.scale}, factors.shifts[static_cast<size_t>(k)]);
@@ -67,28 +86,29 @@ double captured(const Factors& factors, const SingularDirections& directions) {
 // fits badly, and models mind that more than an error: so each direction is made as strong again as
 // it was.
 void refit_left(Factors& factors, const SingularDirections& directions) {
-  const Matrix right = as_floats(factors.right, factors.columns);
+  const Matrix right = columns_of(factors.right, factors.columns).cast<float>();
   const auto rank = static_cast<Index>(factors.rank());
   Eigen::MatrixXd gram = (right.transpose() * right).cast<double>();
   gram.diagonal().array() += kRidge * gram.trace() / static_cast<double>(rank);
   const Eigen::Map<const Eigen::VectorXf> values(directions.values.data(),
                                                  static_cast<Index>(directions.rank()));
   const Matrix along =
-      values.asDiagonal() * (columns_of(directions.right, factors.columns).transpose() * right);
+      values.asDiagonal() * inner_products(directions.right, factors.right, factors.columns);
   Matrix mixed = gram.ldlt().solve(along.transpose().cast<double>()).cast<float>();
   for (Index l = 0; l < mixed.cols(); ++l) {
     const float kept = mixed.col(l).dot(along.row(l)) / (values[l] * values[l]);
     mixed.col(l) *= l < rank && kept > kLeastKept ? 1 / kept : 0.0f;
   }
-  const Matrix left = columns_of(directions.left, factors.rows) * mixed.transpose();
-  for (Index k = 0; k < rank; ++k) {
-    const auto number = static_cast<size_t>(k);
-    const float step = std::ldexp(factors.scale, factors.shifts[number]);
-    for (Index i = 0; i < left.rows(); ++i) {
-      factors.left[number * factors.rows + static_cast<size_t>(i)] =
-          nearest_factor(left(i, k) / step);
+  for_each_block(factors.rows, [&](Index first, Index rows) {
+    const Matrix left =
+        columns_of(directions.left, factors.rows).middleRows(first, rows) * mixed.transpose();
+    for (Index k = 0; k < rank; ++k) {
+      const auto number = static_cast<size_t>(k);
+      const float step = std::ldexp(factors.scale, factors.shifts[number]);
+      int16_t* const to = &factors.left[number * factors.rows + static_cast<size_t>(first)];
+      for (Index i = 0; i < rows; ++i) to[i] = nearest_factor(left(i, k) / step);
     }
-  }
+  });
 }
 
 bool is_zero(const Factors& factors) {
