@@ -143,8 +143,12 @@ struct Index {
   uint64_t tensor_chunks = 0;  // how many of the chunks are in the payload
   uint64_t bundle_size = 0;    // bytes; its chunks come right after the tensors'
 
+  // Not written, and unknown of an archive that is read: whether there are factors in the adaptive
+  // code or chunks of coder 4. Where all that these stand for came out exactly, nothing is lossy.
+  bool has_lossy_codes = false;
+
   // The format version that has all of this.
-  [[nodiscard]] uint64_t version() const { return lossy ? 2 : 1; }
+  [[nodiscard]] uint64_t version() const { return lossy || has_lossy_codes ? 2 : 1; }
   [[nodiscard]] uint64_t units_per_chunk() const { return uint64_t{1} << chunk_log2; }
 };
 

@@ -53,8 +53,8 @@ uint64_t decoder_bytes(const archive::Index& index) {
   const uint64_t units = index.units_per_chunk();
   const uint64_t layers = index.progressive ? 1 : 0;
   const uint64_t steps = has_steps(index) ? kStepsBytesPerUnit * units : 0;
-  const uint64_t tensor = (5 + bases + layers) * unit * units +
-                          wavelet::scratch_bytes(units, unit) + steps + factors;
+  const uint64_t tensor =
+      (5 + bases + layers) * unit * units + wavelet::scratch_bytes(units, unit) + steps + factors;
   const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
   return std::max(tensor, side) + kDecoderState;
 }

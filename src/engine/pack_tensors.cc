@@ -320,6 +320,9 @@ class TensorPacker {
   void add_result(const Run& run, uint64_t number, const EncodedChunk& chunk) {
     result_hashes_->add(*run.file, chunk.result);
     if (!run.lossy) return;
+    if (run.lossy->factors || chunk.record.coder == kStepsCoder.id) {
+      plan_.index.has_lossy_codes = true;
+    }
     if (number == 0) {
       errors_ = {};
       exact_ = true;

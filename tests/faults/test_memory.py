@@ -1,5 +1,6 @@
 """Peak memory stays within --memory, whatever the models are like."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -116,6 +117,20 @@ def test_lossy(rows, columns, threads, folder, record_property):
                pack=["--lossy", "--bits", "0.4"])
 
 
+# Steps of what the directions leave, in chunks of a tensor of which no more is in memory.
+@pytest.mark.parametrize("threads", THREADS, ids=" ".join)
+@pytest.mark.parametrize("rows, columns", [(4096, 1024), (1024, 4096)])
+def test_lossy_steps(rows, columns, threads, folder, record_property):
+    write_noisy(folder, rows, columns)
+    pair = Pair(folder, record_property, ".safetensors")
+    pair.check(f"lossy steps {rows} x {columns}, {' '.join(threads)}", 64, "--memory", "64M",
+               *threads, pack=["--lossy", "--bits", "2"])
+    shown = subprocess.run([PROGRAM, "inspect", "--json", "x.fd"], cwd=folder, check=True,
+                           env=environment(folder), capture_output=True, text=True)
+    (tensor,) = json.loads(shown.stdout)["tensors"]
+    assert {"coder": "steps", "chunks": 16} in tensor["coders"]
+
+
 # The second layer predicts from the first, chunk by chunk.
 @pytest.mark.parametrize("threads", THREADS, ids=" ".join)
 @pytest.mark.parametrize("rows, columns", [(8192, 2048), (1024, 16384)])
@@ -139,6 +154,16 @@ def write_merged(folder, rows, columns, rank):
     for name, values in (("base", base), ("tune", base + adapter)):
         bits = (values.view(np.uint32) + 0x8000 >> 16).astype(np.uint16)
         (folder / f"{name}.safetensors").write_bytes(head + bits.tobytes())
+
+
+def write_noisy(folder, rows, columns):
+    random = np.random.default_rng(1)
+    base = random.standard_normal((rows, columns), np.float32) * np.float32(0.02)
+    noise = random.standard_normal((rows, columns), np.float32) * np.float32(2.5e-3)
+    head = safetensors_head({"w0": {"dtype": "F32", "shape": [rows, columns],
+                                    "data_offsets": [0, 4 * rows * columns]}})
+    for name, values in (("base", base), ("tune", base + noise)):
+        (folder / f"{name}.safetensors").write_bytes(head + values.tobytes())
 
 
 def write_many(path, count, changed):

@@ -102,7 +102,7 @@ class GoldenTest : public OnEveryTarget {};
 
 TEST_P(GoldenTest, ArchivesUnpack) {
   const std::vector<Golden> all = all_golden();
-  EXPECT_GE(all.size(), 12u);
+  EXPECT_GE(all.size(), 13u);
   for (const Golden& golden : all) {
     for (const fs::path& archive : golden.archives) {
       SCOPED_TRACE(archive);

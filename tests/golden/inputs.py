@@ -314,6 +314,19 @@ def directory(folder: Path) -> None:
     write_tree(folder / "fine-tune", tuned)
 
 
+def steps(folder: Path) -> None:
+    """A matrix with more directions than a lossy archive keeps, of which it has steps besides. Its
+    base is of few numbers, so that the files are small when they are compressed."""
+    shape = rows, columns = 272, 264
+    base = np.resize(bits_of("BF16", weights(31, "steps base")), rows * columns)
+    left, right = below(5, rows, "steps left") - 2, below(3, columns, "steps right") - 1
+    everywhere = normal(rows * columns, "steps everywhere").reshape(shape) // 300
+    model = Model()
+    tuned = moved(base, (np.outer(left, right) + everywhere).ravel())
+    model.add("wide", "BF16", base, tuned, columns)
+    model.write(folder)
+
+
 CASES: list[Callable[[Path], None]] = [
     casts,
     directory,
@@ -326,6 +339,7 @@ CASES: list[Callable[[Path], None]] = [
     merge,
     progressive,
     skews,
+    steps,
 ]
 
 # What a case is packed with, besides its bases.
@@ -333,4 +347,5 @@ OPTIONS = {
     "lossy": ["--lossy", "--bits", "2"],
     "lossy_directory": ["--lossy", "--bits", "4.5"],
     "progressive": ["--lossy", "--bits", "2", "--progressive"],
+    "steps": ["--lossy", "--bits", "1.5"],
 }

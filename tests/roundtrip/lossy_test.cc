@@ -1,7 +1,9 @@
 // Lossy archives: of the size that was asked for, as near to the fine-tune as they say, and exact
 // where they say so.
 
+#include <algorithm>
 #include <cmath>
+#include <random>
 #include <tuple>
 
 #include "roundtrip/adapters.h"
@@ -19,6 +21,16 @@ TestTensor trained(const TestTensor& base, DType dtype) {
   TestTensor out = base;
   for (const size_t rank : {1, 3, 9, 27}) out = with_adapter(out, rank, DType::kF32);
   return of_floats(base.name, dtype, base.shape, floats_of(out));
+}
+
+// The same, and noise of every rank besides, about as strong as what is of rank 1.
+TestTensor noisily_trained(const TestTensor& base) {
+  TestTensor out = base;
+  for (const size_t rank : {1, 3, 9}) out = with_adapter(out, rank, DType::kF32);
+  std::vector<float> values = floats_of(out);
+  const std::vector<float> noise = even_numbers(values.size(), 28);
+  for (size_t i = 0; i < values.size(); ++i) values[i] += 0x1p-8f * noise[i];
+  return of_floats(base.name, base.dtype, base.shape, values);
 }
 
 class RoundtripLossy : public Roundtrip {
@@ -279,6 +291,150 @@ TEST_F(RoundtripLossy, TheSameWhateverThreadsAndMemory) {
       EXPECT_TRUE(bytes == first) << threads << " threads, " << memory << " bytes";
     }
   }
+}
+
+// Matrices with more directions than are looked for.
+class RoundtripLossySteps : public RoundtripLossy {
+ protected:
+  ArchiveSummary pack_trained(const TestTensor& base) {
+    return pack_to_archive({write_shard("b.safetensors", {base})},
+                           write_shard("t.safetensors", {noisily_trained(base)}));
+  }
+
+  [[nodiscard]] std::string trained_base() const { return dir_.path("b.safetensors"); }
+
+  static bool has_steps(const ArchiveSummary& summary) {
+    return std::ranges::any_of(summary.tensors.at(0).coders,
+                               [](const CoderUse& use) { return use.coder == "steps"; });
+  }
+
+  const TestTensor wide_ = make_tensor("w", DType::kBF16, {400, 300}, 1);
+  // Two chunks, the second of which begins within a row.
+  const TestTensor long_ = make_tensor("w", DType::kF32, {1100, 300}, 1);
+};
+
+TEST_F(RoundtripLossySteps, SizesAreMetFromBelow) {
+  for (const DType dtype : {DType::kBF16, DType::kF32}) {
+    const TestTensor base = make_tensor("w", dtype, {400, 300}, 1);
+    double before = 2;
+    for (const double bits : {0.5, 1.0, 2.0, 3.0, 4.5, 6.0}) {
+      SCOPED_TRACE(bits);
+      set(Kind::kBits, bits);
+      const auto summary = pack_trained(base);
+      ASSERT_TRUE(summary.tensors[0].error.has_value());
+      const double bytes = 400 * 300 * bits / 8;
+      EXPECT_LE(static_cast<double>(summary.archive_bytes), bytes);
+      EXPECT_GE(static_cast<double>(summary.archive_bytes), 0.99 * bytes);
+      EXPECT_LT(summary.tensors[0].error->relative_error, before);
+      before = summary.tensors[0].error->relative_error;
+      EXPECT_TRUE(has_steps(summary) || bits < 2);
+      unpacked({trained_base()});
+    }
+    EXPECT_LT(before, 0.1);
+  }
+}
+
+TEST_F(RoundtripLossySteps, ErrorsAreKeptTo) {
+  for (const TestTensor& base : {wide_, long_}) {
+    set(Kind::kMaxError, 0.05);
+    const auto summary = pack_trained(base);
+    EXPECT_TRUE(has_steps(summary));
+    const std::vector<float> before = floats_of(base);
+    const std::vector<float> fine = floats_of(noisily_trained(base));
+    const std::vector<float> out = last_values(unpacked({trained_base()}), base);
+    double error = 0, squares = 0;
+    for (size_t i = 0; i < out.size(); ++i) {
+      error += std::pow(double{out[i]} - fine[i], 2);
+      squares += std::pow(double{fine[i]} - before[i], 2);
+    }
+    EXPECT_LE(std::sqrt(error / squares), 0.05);
+    EXPECT_GT(std::sqrt(error / squares), 0.045);
+  }
+}
+
+TEST_F(RoundtripLossySteps, ChunksThatBeginWithinARow) {
+  set(Kind::kBits, 2);
+  const auto summary = pack_trained(long_);
+  ASSERT_EQ(summary.tensors[0].coders.size(), 1u);
+  EXPECT_EQ(summary.tensors[0].coders[0].coder, "steps");
+  EXPECT_EQ(summary.tensors[0].coders[0].chunks, 2u);
+  const std::string all = unpacked({trained_base()});
+  const std::string out = dir_.path("rows.safetensors");
+  const auto report = extract({trained_base()}, archive_, {"w[850:900]"}, out);
+  ASSERT_EQ(error_text(report), "no error");
+  const size_t row = long_.bytes.size() / 1100;
+  const std::string file = read_file(out);
+  EXPECT_TRUE(file.substr(file.size() - 50 * row) == all.substr(all.size() - 250 * row, 50 * row));
+}
+
+TEST_F(RoundtripLossySteps, ASecondLayerMakesThemExact) {
+  options_.progressive = true;
+  for (const TestTensor& base : {wide_, long_}) {
+    set(Kind::kBits, 2);
+    const auto summary = pack_trained(base);
+    EXPECT_TRUE(summary.progressive);
+    EXPECT_TRUE(has_steps(summary));
+    expect_unpacks({trained_base()}, dir_.path("t.safetensors"));
+  }
+}
+
+TEST_F(RoundtripLossySteps, TheSameWhateverThreadsAndMemory) {
+  set(Kind::kBits, 2);
+  std::string first;
+  for (const unsigned threads : {1, 3}) {
+    for (const uint64_t memory : {kLeastMemory, kDefaultMemory}) {
+      options_.threads = threads;
+      options_.memory = memory;
+      EXPECT_TRUE(has_steps(pack_trained(long_)));
+      const std::string bytes = read_file(archive_);
+      if (first.empty()) first = bytes;
+      EXPECT_TRUE(bytes == first) << threads << " threads, " << memory << " bytes";
+    }
+  }
+}
+
+// What is meant for losses may make all exact: nothing is called lossy then, but only those who
+// know these codes can read it.
+class RoundtripExactByLuck : public RoundtripLossySteps {
+ protected:
+  // A base of numbers from 1 to 1.5, and one with a unit in the last place more where that is said.
+  template <typename More>
+  void expect_exact_but_new(More more) {
+    std::mt19937_64 engine(1);
+    std::vector<float> values(400 * 300);
+    for (float& value : values) value = 1 + 0x1p-7f * static_cast<float>(engine() % 64);
+    const auto base =
+        write_shard("b.safetensors", {of_floats("w", DType::kBF16, {400, 300}, values)});
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (more(i / 300, i % 300)) values[i] += 0x1p-7f;
+    }
+    const auto fine =
+        write_shard("t.safetensors", {of_floats("w", DType::kBF16, {400, 300}, values)});
+    set(Kind::kMaxError, 0.5);
+    summary_ = pack_to_archive({base}, fine);
+    EXPECT_FALSE(summary_.lossy);
+    EXPECT_EQ(summary_.format_version, 2u);
+    expect_unpacks({base}, fine);
+  }
+
+  ArchiveSummary summary_;
+};
+
+TEST_F(RoundtripExactByLuck, OfFactors) {
+  expect_exact_but_new([](size_t row, size_t column) { return row % 3 == 0 && column % 5 < 2; });
+  EXPECT_EQ(summary_.tensors.at(0).predictor, "low rank");
+}
+
+TEST_F(RoundtripExactByLuck, OfSteps) {
+  std::mt19937_64 engine(2);
+  expect_exact_but_new([&](size_t, size_t) { return engine() % 200 == 0; });
+  EXPECT_TRUE(has_steps(summary_));
+}
+
+TEST_F(RoundtripExactByLuck, SoThereIsNoSecondLayer) {
+  options_.progressive = true;
+  expect_exact_but_new([](size_t row, size_t column) { return row % 3 == 0 && column % 5 < 2; });
+  EXPECT_FALSE(summary_.progressive);
 }
 
 }  // namespace
