@@ -30,9 +30,15 @@ Result<std::unique_ptr<ScratchFile>> ScratchFile::create(const std::string& dire
       new ScratchFile(OutputFile(directory + "/(a file without a name)", std::move(file))));
 }
 
-Result<uint64_t> ScratchFile::append(Bytes bytes) {
-  const uint64_t offset = end_.fetch_add(bytes.size());
-  FINEDELTA_CHECK(file_.write(offset, bytes));
+Result<uint64_t> ScratchFile::append(std::initializer_list<Bytes> parts) {
+  uint64_t size = 0;
+  for (const Bytes part : parts) size += part.size();
+  const uint64_t offset = end_.fetch_add(size);
+  uint64_t place = offset;
+  for (const Bytes part : parts) {
+    FINEDELTA_CHECK(file_.write(place, part));
+    place += part.size();
+  }
   return offset;
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -20,8 +21,8 @@ class ScratchFile {
   // In an existing directory. kFailure, kNoSpace.
   static Result<std::unique_ptr<ScratchFile>> create(const std::string& directory);
 
-  // Returns where the bytes are from now on.
-  Result<uint64_t> append(Bytes bytes);
+  // Returns where the bytes are from now on, one part after another.
+  Result<uint64_t> append(std::initializer_list<Bytes> parts);
   // Bytes that were appended.
   Status read(uint64_t offset, MutableBytes to) const;
 

@@ -39,6 +39,8 @@ uint64_t step_bytes(const Approximation& made, double elements) {
   return static_cast<uint64_t>(bytes + kStepsHead * chunks);
 }
 
+Bytes bytes_of(const std::vector<float>& values) { return std::as_bytes(std::span(values)); }
+
 }  // namespace
 
 // Fits tensor by tensor, one for each thread.
@@ -102,19 +104,11 @@ class LossyFits::Fitting {
       FINEDELTA_ASSIGN(rest, sample_residual(reader.pair(), directions));
     }
     matrix.sampled = rest.size();
-    FINEDELTA_ASSIGN(matrix.offset, fits_.scratch_->append(all_values(directions, rest)));
+    FINEDELTA_ASSIGN(matrix.offset,
+                     fits_.scratch_->append({bytes_of(directions.values), bytes_of(directions.left),
+                                             bytes_of(directions.right), bytes_of(rest)}));
     fits_.matrices_[number] = matrix;
     return {};
-  }
-
-  static std::vector<std::byte> all_values(const SingularDirections& directions,
-                                           const std::vector<float>& rest) {
-    std::vector<std::byte> bytes;
-    for (const auto* values : {&directions.values, &directions.left, &directions.right, &rest}) {
-      const Bytes part = std::as_bytes(std::span(*values));
-      bytes.insert(bytes.end(), part.begin(), part.end());
-    }
-    return bytes;
   }
 
   void note_incomplete() const {

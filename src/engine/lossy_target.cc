@@ -102,6 +102,7 @@ void LossySize::correct(uint64_t bytes) {
 Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {
   if (bytes <= target_ && target_ - bytes <= target_ / 100) return true;
   correct(bytes);
+  if (bytes > target_ && (least_over_ == 0 || bytes < least_over_)) least_over_ = bytes;
   if (++attempts_ == 1) return false;
   if (bytes > target_ && !holds_losses(index)) {
     return fail(ErrorCode::kUsage,
@@ -117,6 +118,12 @@ Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {
   }
   // Of a small fine-tune, sizes lie further apart than 1 %.
   if (target_ - bytes <= kSmallGap) return true;
+  if (least_over_ > 0) {
+    return fail(
+        ErrorCode::kUsage,
+        "a lossy archive of this fine-tune can't have nearly {} bytes: {} and {} can be had",
+        target_, bytes, least_over_);
+  }
   return fail(ErrorCode::kUsage,
               "a lossy archive of this fine-tune can't have {} bytes: the largest has {}; pack "
               "without --lossy for an exact one",

@@ -41,6 +41,7 @@ class LossySize {
   // as in the last archive.
   int64_t beside_;
   int attempts_ = 0;
+  uint64_t least_over_ = 0;  // bytes of the smallest archive that was too large; 0: none was
 };
 
 }  // namespace finedelta

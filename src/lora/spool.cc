@@ -31,9 +31,7 @@ Result<Spool> Spool::create(const std::string& directory) {
 Result<uint64_t> Spool::add(const SingularDirections& directions) {
   const std::vector<float> left = scaled(directions.left, directions.values);
   const std::vector<float> right = scaled(directions.right, directions.values);
-  FINEDELTA_ASSIGN(const uint64_t place, file_->append(std::as_bytes(std::span(left))));
-  FINEDELTA_CHECK(file_->append(std::as_bytes(std::span(right))));
-  return place;
+  return file_->append({std::as_bytes(std::span(left)), std::as_bytes(std::span(right))});
 }
 
 Result<MatrixFactors> Spool::read(uint64_t place, size_t stored, size_t rank, uint64_t rows,

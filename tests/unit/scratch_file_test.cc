@@ -31,7 +31,7 @@ TEST(ScratchFile, GivesBackWhatWasAppended) {
   const auto file = created(dir.path(""));
   std::vector<uint64_t> offsets;
   for (size_t size = 0; size < 3000; size += 100) {
-    const auto offset = file->append(pseudo_random_bytes(size, size));
+    const auto offset = file->append({pseudo_random_bytes(size, size)});
     ASSERT_EQ(error_text(offset), "no error");
     offsets.push_back(*offset);
   }
@@ -43,7 +43,7 @@ TEST(ScratchFile, GivesBackWhatWasAppended) {
 TEST(ScratchFile, HasNoName) {
   const TempDir dir;
   const auto file = created(dir.path(""));
-  ASSERT_TRUE(file->append(pseudo_random_bytes(100, 1)).has_value());
+  ASSERT_TRUE(file->append({pseudo_random_bytes(100, 1)}).has_value());
   EXPECT_TRUE(std::filesystem::is_empty(dir.path("")));
 }
 
@@ -53,7 +53,7 @@ TEST(ScratchFile, ThreadsAppendAndReadAtOnce) {
   const auto work = [&file](uint64_t seed) {
     for (uint64_t i = 0; i < 200; ++i) {
       const auto bytes = pseudo_random_bytes(1 + (seed * 200 + i) % 999, seed * 200 + i);
-      const auto offset = file->append(bytes);
+      const auto offset = file->append({bytes});
       ASSERT_TRUE(offset.has_value());
       expect_read(*file, *offset, bytes);
     }
@@ -66,7 +66,7 @@ TEST(ScratchFile, ThreadsAppendAndReadAtOnce) {
 TEST(ScratchFile, WhatIsNotThereCanNotBeRead) {
   const TempDir dir;
   const auto file = created(dir.path(""));
-  ASSERT_TRUE(file->append(pseudo_random_bytes(100, 1)).has_value());
+  ASSERT_TRUE(file->append({pseudo_random_bytes(100, 1)}).has_value());
   std::vector<std::byte> read(101);
   EXPECT_FALSE(file->read(0, read).has_value());
   EXPECT_FALSE(file->read(100, MutableBytes(read).first(1)).has_value());
