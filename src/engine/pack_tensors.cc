@@ -212,7 +212,7 @@ class TensorPacker {
     uint64_t unit = 1;
     for (const Run& run : runs_) unit = std::max<uint64_t>(unit, dtype_unit(run.source->dtype));
     const uint64_t units = plan_.index.units_per_chunk();
-    const uint64_t buffers = 5 + most_bases_ + kWaiting + (lossy_ ? 1 + kWaiting : 0);
+    const uint64_t buffers = 5 + most_bases_ + kWaiting + (lossy_ ? 2 + kWaiting : 0);
     const uint64_t lossy = lossy_ ? kLossyPieceBytes + kStepsBytesPerUnit : 0;
     return (buffers * unit + lossy) * units + wavelet::scratch_bytes(units, unit) + kEncoderState;
   }
