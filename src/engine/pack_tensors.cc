@@ -1,6 +1,7 @@
 #include "engine/pack_tensors.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "archive/fingerprint.h"
@@ -44,12 +45,14 @@ struct Run {
   const safetensors::Tensor* source = nullptr;
   uint32_t base_tensor = 0;  // where `tensor` is null
   size_t number = 0;         // of `tensor` among all
-  // While its group is coded: of an exact tensor, or of a lossy one.
-  std::optional<LowRankAnswer> low_rank;
-  std::optional<LossyTensor> lossy;
+  // While its group is coded: of an exact tensor, or of a lossy one. Apart, as there are very many
+  // runs and few in a group.
+  std::unique_ptr<LowRankAnswer> low_rank;
+  std::unique_ptr<LossyTensor> lossy;
 
-  [[nodiscard]] const std::optional<LowRankAnswer>& factors() const {
-    return lossy ? lossy->factors : low_rank;
+  [[nodiscard]] const LowRankAnswer* factors() const {
+    if (!lossy) return low_rank.get();
+    return lossy->factors ? &*lossy->factors : nullptr;
   }
 };
 
@@ -137,22 +140,25 @@ class TensorPacker {
     const auto question = ask_low_rank(*run.shard, *run.source, inputs_.shard(ref), base,
                                        run.tensor->prediction.formula);
     if (lossy_) return choose_lossy(question, run);
-    FINEDELTA_ASSIGN(run.low_rank, find_low_rank(question, options_.level, sampler));
-    if (run.low_rank) run.tensor->prediction.formula = {.predictor = Predictor::kLowRank};
+    FINEDELTA_ASSIGN(auto found, find_low_rank(question, options_.level, sampler));
+    if (!found) return {};
+    run.low_rank = std::make_unique<LowRankAnswer>(*std::move(found));
+    run.tensor->prediction.formula = {.predictor = Predictor::kLowRank};
     return {};
   }
 
   Status choose_lossy(const LowRankQuestion& question, Run& run) const {
     const LossyFits& fits = lossy_->fits;
     if (!fits.is_lossy(run.number)) return {};
+    std::optional<LossyTensor> found;
     if (lossy_->error && fits.has_delta(run.number)) {
-      FINEDELTA_ASSIGN(run.lossy, lossy_within(fits, run.number, question, *lossy_->error));
+      FINEDELTA_ASSIGN(found, lossy_within(fits, run.number, question, *lossy_->error));
     } else {
-      FINEDELTA_ASSIGN(run.lossy, fits.tensor(run.number, lossy_->distortion, kBehaviour));
+      FINEDELTA_ASSIGN(found, fits.tensor(run.number, lossy_->distortion, kBehaviour));
     }
     const uint64_t exact = std::min(lossy_->matches[run.number].estimated_bytes, run.tensor->bytes);
-    if (run.lossy && run.lossy->bytes() > 0 && run.lossy->bytes() >= exact) run.lossy.reset();
-    if (!run.lossy) return {};
+    if (!found || (found->bytes() > 0 && found->bytes() >= exact)) return {};
+    run.lossy = std::make_unique<LossyTensor>(*std::move(found));
     run.tensor->prediction.formula = {.predictor = run.lossy->factors ? Predictor::kLowRank
                                                                       : Predictor::kBase};
     return {};
