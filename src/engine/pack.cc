@@ -117,6 +117,7 @@ class Packing {
 
   std::vector<std::string> locations(const PackPlan& plan) const {
     std::vector<std::string> all;
+    all.reserve(plan.bases.size());
     for (const uint32_t base : plan.bases) all.push_back(inputs_.bases[base].location);
     return all;
   }

@@ -42,6 +42,7 @@ class RestPacker {
     plan_.index.rest.reserve(chunks_);
     const unsigned count = affordable_workers(options, worker_bytes(), index_bytes());
     std::vector<Worker> workers;
+    workers.reserve(count);
     for (unsigned i = 0; i < count; ++i) workers.emplace_back(first_, bases, options.level);
     return parallel_ordered(
         chunks_, count, (1 + kWaiting) * count, options.cancel,

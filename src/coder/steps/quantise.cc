@@ -72,7 +72,7 @@ class Sums {
 
   void add(float residual, int32_t count) {
     both_ += double{residual} * count;
-    steps_ += double(count) * count;
+    steps_ += static_cast<double>(count) * count;
     residuals_ += double{residual} * residual;
     if (++column_ == columns_) end_row();
   }
