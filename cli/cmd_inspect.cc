@@ -96,21 +96,15 @@ std::string base_line(const BaseSummary& base) {
 }
 
 // The errors are of the deltas, as that is what the archive stores.
-std::string loss_line(const ArchiveSummary& summary) {
+std::string loss_text(const ArchiveSummary& summary) {
   std::vector<double> errors;
   for (const TensorSummary& tensor : summary.tensors) {
     if (tensor.error) errors.push_back(tensor.error->relative_error);
   }
   std::ranges::sort(errors);
-  const std::string second =
-      summary.progressive
-          ? fmt::format("layer 2   {}: makes it exact\n", size_text(summary.second_layer_bytes))
-          : "";
-  return fmt::format(
-      "{} {} of {} inexact; relative error of the delta: median {:.3f}, largest {:.3f}\n{}",
-      summary.progressive ? "layer 1   LOSSY:" : "LOSSY    ", errors.size(),
-      count_text(summary.tensors.size(), "tensor"), errors[errors.size() / 2], errors.back(),
-      second);
+  return fmt::format("{} of {} inexact; relative error of the delta: median {:.3f}, largest {:.3f}",
+                     errors.size(), count_text(summary.tensors.size(), "tensor"),
+                     errors[errors.size() / 2], errors.back());
 }
 
 std::string head(const ArchiveSummary& summary, std::string_view archive) {
@@ -127,7 +121,11 @@ std::string head(const ArchiveSummary& summary, std::string_view archive) {
       "stored    {} ({}): weights {}, side files {}, index {}\n", size_text(summary.archive_bytes),
       ratio_text(summary.input_bytes, summary.archive_bytes), size_text(summary.payload_bytes),
       size_text(summary.side_bytes), size_text(summary.index_bytes));
-  if (summary.lossy || summary.progressive) result += loss_line(summary);
+  if (summary.lossy) result += fmt::format("LOSSY     {}\n", loss_text(summary));
+  if (summary.progressive) {
+    result += fmt::format("layer 1   LOSSY: {}\nlayer 2   {}: makes it exact\n", loss_text(summary),
+                          size_text(summary.second_layer_bytes));
+  }
   return result;
 }
 

@@ -14,17 +14,11 @@ processes.
 """
 
 import argparse
-import json
-import shutil
-import struct
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from common import in_scratch, parse, run_steps, shard_start
 
 WIDTH, INNER, VOCABULARY = 4096, 11008, 32000
 DIRECTIONS = 24
@@ -51,18 +45,6 @@ def shards(layers: int) -> Iterator[Shapes]:
     yield {"lm_head.weight": (VOCABULARY, WIDTH)}
     for number in range(layers):
         yield layer_shapes(number)
-
-
-def header(shapes: Shapes) -> bytes:
-    entries: dict[str, object] = {}
-    offset = 0
-    for name, shape in shapes.items():
-        end = offset + 2 * int(np.prod(shape))
-        entries[name] = {"dtype": "F16", "shape": shape, "data_offsets": [offset, end]}
-        offset = end
-    text = json.dumps(entries).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text
 
 
 class Values:
@@ -100,53 +82,34 @@ def make_pair(folder: Path, layers: int) -> None:
     for number, shapes in enumerate(shards(layers)):
         name = f"model-{number:05}.safetensors"
         with (folder / "base" / name).open("wb") as base, (folder / "tune" / name).open("wb") as tune:
-            base.write(header(shapes))
-            tune.write(header(shapes))
+            base.write(shard_start("F16", shapes))
+            tune.write(shard_start("F16", shapes))
             for shape in shapes.values():
                 for old, new in values.rows(shape):
                     base.write(old)
                     tune.write(new)
 
 
-def run_step(command: list[str], size: int, verb: str) -> None:
-    start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{verb} failed: {done.stderr}")
-    peak = int(done.stderr.splitlines()[-1]) / 1024
-    print(f"| {verb} | {seconds:.0f} | {size / seconds / 1e6:.0f} | {peak:.0f} |", flush=True)
-
-
 def run(arguments: argparse.Namespace, folder: Path) -> None:
     make_pair(folder, arguments.layers)
     base, tune, archive = (str(folder / name) for name in ("base", "tune", "x.fd"))
     size = sum(path.stat().st_size for path in (folder / "tune").iterdir())
-    print("| step | seconds | MB/s of the fine-tune | peak memory, MiB |")
-    print("|---|---:|---:|---:|")
-    start = [arguments.peak_memory, arguments.program]
-    pack = [*start, "pack", "-q", *arguments.options, base, tune, "-o", archive]
-    run_step(pack, size, " ".join(["pack", *arguments.options]))
-    run_step([*start, "verify", "-q", archive, "--base", base], size, "verify")
+    options = arguments.options or ["--lossy", "--bits", "0.5"]
+    steps = [
+        (" ".join(["pack", *options]), ["pack", *options, base, tune, "-o", archive]),
+        ("verify", ["verify", archive, "--base", base]),
+    ]
+    run_steps(arguments, size, steps)
     packed = Path(archive).stat().st_size
     print(f"\n{size / 1e6:.1f} MB into {packed / 1e6:.1f} MB ({size / packed:.2f}x)")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("program")
-    parser.add_argument("peak_memory")
-    parser.add_argument("folder", type=Path)
     parser.add_argument("--layers", type=int, default=32)
-    words = sys.argv[1:]
-    end = words.index("--") if "--" in words else len(words)
-    arguments = parser.parse_args(words[:end])
-    arguments.options = words[end + 1 :] or ["--lossy", "--bits", "0.5"]
+    arguments = parse(parser)
     needed = 0.84e9 * arguments.layers + 2e9
-    if shutil.disk_usage(arguments.folder).free < needed:
-        sys.exit(f"{arguments.folder} has less than {needed / 1e9:.0f} GB free")
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
-        run(arguments, Path(scratch))
+    in_scratch(arguments.folder, needed, lambda folder: run(arguments, folder))
 
 
 if __name__ == "__main__":

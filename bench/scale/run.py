@@ -15,16 +15,11 @@ byte. Times are of single runs, of whole processes, up to the output being on di
 
 import argparse
 import filecmp
-import json
-import shutil
-import struct
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from common import in_scratch, parse, run_steps, shard_start
 
 TILE = 1 << 24
 PARTS = [8, 2, 2, 1, 1, 1, 1]  # sixteenths of a shard
@@ -46,22 +41,14 @@ def make_tiles(seed: int) -> tuple[bytes, bytes]:
 
 
 def write_shard(path: Path, size: int, tile: bytes) -> None:
-    entries: dict[str, object] = {}
-    offset = 0
-    for number, part in enumerate(PARTS):
-        count = size // 2 * part // sum(PARTS)
-        end = offset + 2 * count
-        entries[f"{path.stem}.{number}"] = {
-            "dtype": "BF16", "shape": [count], "data_offsets": [offset, end],
-        }  # fmt: skip
-        offset = end
-    header = json.dumps(entries).encode()
-    header += b" " * (-len(header) % 8)
+    counts = [size // 2 * part // sum(PARTS) for part in PARTS]
+    shapes = {f"{path.stem}.{number}": (count,) for number, count in enumerate(counts)}
+    left = 2 * sum(counts)
     with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(header)) + header)
-        while offset > 0:
-            file.write(memoryview(tile)[:offset])
-            offset -= min(offset, len(tile))
+        file.write(shard_start("BF16", shapes))
+        while left > 0:
+            file.write(memoryview(tile)[:left])
+            left -= min(left, len(tile))
 
 
 def make_pair(folder: Path, size: int) -> None:
@@ -78,30 +65,16 @@ def same(left: Path, right: Path) -> bool:
     return filecmp.cmpfiles(left, right, names, shallow=False) == (names, [], [])
 
 
-def run_step(command: list[str], size: int, verb: str) -> None:
-    start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{verb} failed: {done.stderr}")
-    peak = int(done.stderr.splitlines()[-1]) / 1024
-    print(f"| {verb} | {seconds:.1f} | {size / seconds / 1e6:.0f} | {peak:.0f} |", flush=True)
-
-
 def run(arguments: argparse.Namespace, folder: Path) -> None:
     make_pair(folder, int(arguments.gib * (1 << 30)))
     base, tune, archive, output = (str(folder / name) for name in ("base", "tune", "x.fd", "out"))
     size = sum(path.stat().st_size for path in (folder / "tune").iterdir())
-
-    print("| step | seconds | MB/s of the fine-tune | peak memory, MiB |")
-    print("|---|---:|---:|---:|")
-    for words in (
+    steps = [
         ["pack", base, tune, "-o", archive],
         ["verify", archive, "--base", base],
         ["unpack", base, archive, "-o", output],
-    ):
-        command = [arguments.peak_memory, arguments.program, words[0], "-q", *words[1:]]
-        run_step(command + arguments.options, size, words[0])
+    ]
+    run_steps(arguments, size, [(words[0], words + arguments.options) for words in steps])
     packed = Path(archive).stat().st_size
     if not same(folder / "tune", folder / "out"):
         sys.exit("the rebuilt fine-tune differs")
@@ -111,19 +84,10 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("program")
-    parser.add_argument("peak_memory")
-    parser.add_argument("folder", type=Path)
     parser.add_argument("--gib", type=float, default=4)
-    words = sys.argv[1:]
-    end = words.index("--") if "--" in words else len(words)
-    arguments = parser.parse_args(words[:end])
-    arguments.options = words[end + 1 :]
+    arguments = parse(parser)
     needed = 3.2 * arguments.gib * (1 << 30)
-    if shutil.disk_usage(arguments.folder).free < needed:
-        sys.exit(f"{arguments.folder} has less than {needed / 1e9:.0f} GB free")
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
-        run(arguments, Path(scratch))
+    in_scratch(arguments.folder, needed, lambda folder: run(arguments, folder))
 
 
 if __name__ == "__main__":

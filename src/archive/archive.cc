@@ -35,8 +35,8 @@ Status Archive::set_layers(unsigned layers) {
 }
 
 const Sha256& Archive::sha256(const File& file_of_index) const {
-  const bool changed = index.lossy && !is_lossy() && file_of_index.kind == FileKind::kShard;
-  return changed ? file_of_index.original_sha256 : file_of_index.sha256;
+  const bool original = reads_rest() && file_of_index.kind == FileKind::kShard;
+  return original ? file_of_index.original_sha256 : file_of_index.sha256;
 }
 
 Status Archive::read_chunk(const Chunk& chunk, std::vector<std::byte>& stored) const {

@@ -26,14 +26,10 @@ struct Archive {
   // Reads so many layers from now on, 0: all that there are. kUsage where there are not so many.
   Status set_layers(unsigned layers);
 
-  // Whether the second layer is read of a tensor.
-  [[nodiscard]] bool has_rest(const Tensor& tensor) const {
-    return index.progressive && !first_layer_only && tensor.error.has_value();
-  }
+  // Whether there is a second layer that is read.
+  [[nodiscard]] bool reads_rest() const { return index.progressive && !first_layer_only; }
   // Whether what is read is not what was packed.
-  [[nodiscard]] bool is_lossy() const {
-    return index.lossy && (!index.progressive || first_layer_only);
-  }
+  [[nodiscard]] bool is_lossy() const { return index.lossy && !reads_rest(); }
   // Of what is read of a file.
   [[nodiscard]] const Sha256& sha256(const File& file_of_index) const;
 

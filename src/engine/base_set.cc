@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
@@ -17,6 +18,12 @@ namespace {
 
 std::string type_and_shape(DType dtype, const std::vector<uint64_t>& shape) {
   return fmt::format("{} [{}]", dtype_name(dtype), fmt::join(shape, ", "));
+}
+
+std::vector<uint32_t> all_of(size_t count) {
+  std::vector<uint32_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0u);
+  return numbers;
 }
 
 }  // namespace
@@ -174,6 +181,14 @@ Status BaseSet::require_tensors(const std::vector<uint32_t>& base_tensors) {
 
 Status BaseSet::require_files(const std::vector<uint32_t>& base_files) {
   return require({}, base_files);
+}
+
+Status BaseSet::require_all_tensors() {
+  return require(all_of(archive_->index.base_tensors.size()), {});
+}
+
+Status BaseSet::require_all_files() {
+  return require({}, all_of(archive_->index.base_files.size()));
 }
 
 Status BaseSet::read(uint32_t base_tensor, uint64_t offset, MutableBytes to) const {

@@ -31,6 +31,8 @@ class BaseSet {
   // given are looked for in the local Hugging Face cache; kFailure where they are not there.
   Status require_tensors(const std::vector<uint32_t>& base_tensors);
   Status require_files(const std::vector<uint32_t>& base_files);
+  Status require_all_tensors();
+  Status require_all_files();
 
   // Fills `to` from a required base tensor's bytes at `offset`.
   Status read(uint32_t base_tensor, uint64_t offset, MutableBytes to) const;

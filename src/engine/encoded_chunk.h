@@ -2,6 +2,7 @@
 #ifndef FINEDELTA_ENGINE_ENCODED_CHUNK_H_
 #define FINEDELTA_ENGINE_ENCODED_CHUNK_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "archive/format.h"
@@ -10,6 +11,12 @@
 #include "lossy/error_report.h"
 
 namespace finedelta {
+
+// Results that wait for their turn to be written, for each worker.
+inline constexpr uint64_t kWaiting = 2;
+
+// zstd's tables at the levels in use for tensors.
+inline constexpr uint64_t kEncoderState = uint64_t{3} << 20;
 
 struct EncodedChunk {
   std::vector<std::byte> stored;

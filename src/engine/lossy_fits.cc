@@ -50,14 +50,10 @@ class LossyFits::Fitting {
       : inputs_(inputs), plan_(plan), options_(options), fits_(fits) {}
 
   Status run() {
-    const Shard* shard = inputs_.fine_tune.shards.data();
-    for (const archive::File& file : plan_.index.files) {
-      if (file.kind != archive::FileKind::kShard) continue;
-      for (size_t t = 0; t < file.tensors.size(); ++t) {
-        tensors_.push_back({&file.tensors[t], shard, &shard->header.tensors[t]});
-      }
-      ++shard;
-    }
+    for_each_tensor(
+        plan_.index, inputs_,
+        [&](const archive::File&, const archive::Tensor& tensor, const Shard& shard,
+            const safetensors::Tensor& source) { tensors_.push_back({&tensor, &shard, &source}); });
     fits_.matrices_.resize(tensors_.size());
     incomplete_.resize(tensors_.size());
     const unsigned threads = affordable_workers(options_, kLowRankSearchBytes, 0);

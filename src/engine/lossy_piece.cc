@@ -44,8 +44,9 @@ void LossyPiece::add_steps(const LossyTensor& lossy, DType dtype, uint64_t piece
                             .missing = lossy.missing},
                            steps_);
   if (choice_.all_zero) return;
-  const std::vector<std::byte> prediction = result_;
-  apply_steps(dtype, prediction, steps_, choice_.scale, result_);
+  prediction_.swap(result_);
+  result_.resize(prediction_.size());
+  apply_steps(dtype, prediction_, steps_, choice_.scale, result_);
 }
 
 // From the prediction to the base and `strength` times the difference.

@@ -41,6 +41,7 @@ class LossyPiece {
   PredictionReader predictions_;
   std::vector<std::byte> base_;
   std::vector<std::byte> result_;
+  std::vector<std::byte> prediction_;
   std::vector<float> residuals_;
   std::vector<float> floats_;
   std::vector<int16_t> steps_;

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "coder/steps/steps.h"
 #include "engine/lossy_trial.h"
 #include "engine/size_estimate.h"
 
@@ -32,17 +31,6 @@ uint64_t wanted_bytes(const LossyTarget& target, const Inputs& inputs) {
     bytes = static_cast<double>(inputs.fine_tune.file_bytes()) / target.value;
   }
   return static_cast<uint64_t>(std::min(bytes, 0x1p60));
-}
-
-// Whether anything is stored of the lossy tensors.
-bool holds_losses(const archive::Index& index) {
-  const auto has_factors = [](const archive::Tensor& tensor) { return tensor.factors.size > 0; };
-  const auto has_steps = [](const archive::Chunk& chunk) { return chunk.coder == kStepsCoder.id; };
-  return std::ranges::any_of(index.files,
-                             [&](const archive::File& file) {
-                               return std::ranges::any_of(file.tensors, has_factors);
-                             }) ||
-         std::ranges::any_of(std::span(index.chunks).first(index.tensor_chunks), has_steps);
 }
 
 }  // namespace
@@ -104,7 +92,7 @@ Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {
   correct(bytes);
   if (bytes > target_ && (least_over_ == 0 || bytes < least_over_)) least_over_ = bytes;
   if (++attempts_ == 1) return false;
-  if (bytes > target_ && !holds_losses(index)) {
+  if (bytes > target_ && !index.has_lossy_codes) {
     return fail(ErrorCode::kUsage,
                 "a lossy archive of this fine-tune can't have {} bytes: the smallest has {}",
                 target_, bytes);

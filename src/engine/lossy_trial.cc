@@ -24,14 +24,11 @@ class Trial {
  public:
   Trial(const Inputs& inputs, const PackPlan& plan, const LossyFits& fits, double distortion)
       : inputs_(inputs), plan_(plan), fits_(fits), distortion_(distortion) {
-    const Shard* shard = inputs_.fine_tune.shards.data();
-    for (const archive::File& file : plan_.index.files) {
-      if (file.kind != archive::FileKind::kShard) continue;
-      for (size_t t = 0; t < file.tensors.size(); ++t) {
-        sources_.push_back({&file.tensors[t], tensor_source(*shard, shard->header.tensors[t])});
-      }
-      ++shard;
-    }
+    for_each_tensor(plan_.index, inputs_,
+                    [&](const archive::File&, const archive::Tensor& tensor, const Shard& shard,
+                        const safetensors::Tensor& source) {
+                      sources_.push_back({&tensor, tensor_source(shard, source)});
+                    });
   }
 
   Result<int64_t> run(const PackOptions& options) {
@@ -78,8 +75,7 @@ class Trial {
 
   Status code(const LossyTensor& lossy, const archive::Tensor& tensor, uint64_t first,
               Worker& worker) const {
-    const TensorRef& ref = plan_.base_refs[tensor.prediction.bases()[0]];
-    const TensorSource base = tensor_source(inputs_.shard(ref), inputs_.tensor(ref));
+    const TensorSource base = base_source(inputs_, plan_, tensor.prediction.bases()[0]);
     const uint64_t columns = matrix_shape(tensor.shape).columns;
     FINEDELTA_CHECK(worker.piece.work(lossy, base, {tensor.dtype, columns, first}, worker.value));
     worker.stored.clear();

@@ -1,7 +1,6 @@
 #include "finedelta/pack.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "archive/writer.h"
 #include "base/error.h"
@@ -105,7 +104,7 @@ class Packing {
     FINEDELTA_ASSIGN(const archive::Archive first,
                      archive::Archive::open(writer_.path(), options_.memory));
     FINEDELTA_ASSIGN(BaseSet bases, BaseSet::open(first, locations(plan), options_));
-    FINEDELTA_CHECK(bases.require_tensors(all_base_tensors(plan)));
+    FINEDELTA_CHECK(bases.require_all_tensors());
     FINEDELTA_CHECK(writer_.reopen_payload());
     plan.index.progressive = true;
     plan.index.chunks.resize(plan.index.tensor_chunks);
@@ -119,12 +118,6 @@ class Packing {
     std::vector<std::string> all;
     all.reserve(plan.bases.size());
     for (const uint32_t base : plan.bases) all.push_back(inputs_.bases[base].location);
-    return all;
-  }
-
-  static std::vector<uint32_t> all_base_tensors(const PackPlan& plan) {
-    std::vector<uint32_t> all(plan.base_refs.size());
-    std::iota(all.begin(), all.end(), 0u);
     return all;
   }
 

@@ -185,4 +185,9 @@ Result<PackPlan> make_pack_plan(const Inputs& inputs, const std::vector<Match>& 
   return Planner(inputs, matches, options).make();
 }
 
+TensorSource base_source(const Inputs& inputs, const PackPlan& plan, uint32_t base_tensor) {
+  const TensorRef& ref = plan.base_refs[base_tensor];
+  return tensor_source(inputs.shard(ref), inputs.tensor(ref));
+}
+
 }  // namespace finedelta

@@ -48,6 +48,24 @@ struct PackPlan {
 Result<PackPlan> make_pack_plan(const Inputs& inputs, const std::vector<Match>& matches,
                                 const Options& options);
 
+// Calls use(file, tensor, shard, source) for the tensors of all shards in order: the records in
+// `index`, which is that of a plan or of the archive that came of it, and what they stand for.
+template <typename Index, typename Use>
+void for_each_tensor(Index& index, const Inputs& inputs, Use use) {
+  const Shard* shard = inputs.fine_tune.shards.data();
+  for (auto& file : index.files) {
+    if (file.kind != archive::FileKind::kShard) continue;
+    for (size_t t = 0; t < file.tensors.size(); ++t) {
+      use(file, file.tensors[t], *shard, shard->header.tensors[t]);
+    }
+    ++shard;
+  }
+}
+
+// Reads one of Index::base_tensors; refers to both.
+[[nodiscard]] TensorSource base_source(const Inputs& inputs, const PackPlan& plan,
+                                       uint32_t base_tensor);
+
 }  // namespace finedelta
 
 #endif  // FINEDELTA_ENGINE_PACK_PLAN_H_

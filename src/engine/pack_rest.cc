@@ -12,12 +12,6 @@ namespace finedelta {
 
 namespace {
 
-// Results that wait for their turn to be written, for each worker.
-constexpr uint64_t kWaiting = 2;
-
-// zstd's tables at the levels in use.
-constexpr uint64_t kEncoderState = uint64_t{3} << 20;
-
 struct Worker {
   Worker(const archive::Archive& archive, const BaseSet& bases, int level)
       : decoder(archive, bases) {
@@ -64,17 +58,13 @@ class RestPacker {
 
   // The lossy ones.
   void list_tensors(const Inputs& inputs) {
-    const Shard* shard = inputs.fine_tune.shards.data();
-    for (const archive::File& file : first_.index.files) {
-      if (file.kind != archive::FileKind::kShard) continue;
-      for (size_t t = 0; t < file.tensors.size(); ++t) {
-        const archive::Tensor& tensor = file.tensors[t];
-        if (!tensor.error) continue;
-        tensors_.push_back({chunks_, &tensor, shard, &shard->header.tensors[t]});
-        chunks_ += tensor.chunks;
-      }
-      ++shard;
-    }
+    for_each_tensor(first_.index, inputs,
+                    [&](const archive::File&, const archive::Tensor& tensor, const Shard& shard,
+                        const safetensors::Tensor& source) {
+                      if (!tensor.error) return;
+                      tensors_.push_back({chunks_, &tensor, &shard, &source});
+                      chunks_ += tensor.chunks;
+                    });
   }
 
   // What decodes the first layer, value and result, planes, the stored bytes and those that wait.

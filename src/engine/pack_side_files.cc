@@ -17,8 +17,6 @@ constexpr int kLevel = 9;
 constexpr int kLargeLevel = 3;
 constexpr uint64_t kLarge = uint64_t{32} << 20;
 
-constexpr uint64_t kWaiting = 2;
-
 // One chunk, a prefix, stored bytes that wait, zstd's tables and its copy of the chunk.
 constexpr uint64_t kWorkerBytes =
     (3 + kWaiting) * archive::kSideChunk + kLargestPrefix + (uint64_t{9} << 20);

@@ -22,12 +22,6 @@ namespace finedelta {
 
 namespace {
 
-// Results that wait for their turn to be written, for each worker.
-constexpr uint64_t kWaiting = 2;
-
-// zstd's tables at the levels in use.
-constexpr uint64_t kEncoderState = uint64_t{3} << 20;
-
 // What the factors of a group of runs may take, at the most that any of them could have: each of
 // those is 2 bytes of its record and 2 of its predictor.
 constexpr uint64_t kFactorsOfGroup = uint64_t{16} << 20;
@@ -176,26 +170,22 @@ class TensorPacker {
 
   void list_runs() {
     std::vector<bool> fingerprinted(plan_.base_refs.size());
-    const Shard* shard = inputs_.fine_tune.shards.data();
-    for (archive::File& file : plan_.index.files) {
-      if (file.kind != archive::FileKind::kShard) continue;
-      for (size_t t = 0; t < file.tensors.size(); ++t) {
-        archive::Tensor& tensor = file.tensors[t];
-        most_bases_ = std::max(most_bases_, tensor.prediction.bases().size());
-        for (const uint32_t base : tensor.prediction.bases()) {
-          if (!fingerprinted[base]) add_base_run(base);
-          fingerprinted[base] = true;
-        }
-        runs_.push_back({.first_job = jobs_,
-                         .tensor = &tensor,
-                         .file = &file,
-                         .shard = shard,
-                         .source = &shard->header.tensors[t],
-                         .number = tensors_++});
-        jobs_ += tensor.chunks;
-      }
-      ++shard;
-    }
+    for_each_tensor(plan_.index, inputs_,
+                    [&](const archive::File& file, archive::Tensor& tensor, const Shard& shard,
+                        const safetensors::Tensor& source) {
+                      most_bases_ = std::max(most_bases_, tensor.prediction.bases().size());
+                      for (const uint32_t base : tensor.prediction.bases()) {
+                        if (!fingerprinted[base]) add_base_run(base);
+                        fingerprinted[base] = true;
+                      }
+                      runs_.push_back({.first_job = jobs_,
+                                       .tensor = &tensor,
+                                       .file = &file,
+                                       .shard = &shard,
+                                       .source = &source,
+                                       .number = tensors_++});
+                      jobs_ += tensor.chunks;
+                    });
   }
 
   void add_base_run(uint32_t base_tensor) {
@@ -267,8 +257,7 @@ class TensorPacker {
   // A lossy tensor is what its factors and steps make of the base.
   Status lose(const Run& run, uint64_t first, Worker& worker, EncodedChunk& chunk) const {
     const archive::Tensor& tensor = *run.tensor;
-    const TensorRef& ref = plan_.base_refs[tensor.prediction.bases()[0]];
-    const TensorSource base = tensor_source(inputs_.shard(ref), inputs_.tensor(ref));
+    const TensorSource base = base_source(inputs_, plan_, tensor.prediction.bases()[0]);
     LossyPiece& piece = worker.lossy;
     const uint64_t columns = matrix_shape(tensor.shape).columns;
     FINEDELTA_CHECK(piece.work(*run.lossy, base, {tensor.dtype, columns, first}, worker.value));
@@ -295,8 +284,7 @@ class TensorPacker {
     if (!tensor.prediction) return {};
     std::vector<TensorSource> bases;
     for (const uint32_t base : tensor.prediction.bases()) {
-      const TensorRef& ref = plan_.base_refs[base];
-      bases.push_back(tensor_source(inputs_.shard(ref), inputs_.tensor(ref)));
+      bases.push_back(base_source(inputs_, plan_, base));
     }
     worker.prediction.resize(worker.value.size());
     return worker.predictions.predict(tensor.prediction.formula, bases, tensor.dtype, first,

@@ -135,8 +135,9 @@ ArchiveSummary summarize(const archive::Archive& archive) {
                          .bytes = file.size,
                          .sha256 = directory ? std::string() : to_hex(archive.sha256(file).bytes)});
     if (!index.lossy || file.kind != archive::FileKind::kShard) continue;
-    if (index.progressive) out.files.back().first_layer_sha256 = to_hex(file.sha256.bytes);
-    if (!index.progressive) {
+    if (index.progressive) {
+      out.files.back().first_layer_sha256 = to_hex(file.sha256.bytes);
+    } else {
       out.files.back().original_sha256 = to_hex(file.original_sha256.bytes);
     }
   }

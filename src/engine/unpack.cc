@@ -1,6 +1,5 @@
 #include "finedelta/unpack.h"
 
-#include <numeric>
 #include <optional>
 
 #include "archive/archive.h"
@@ -16,12 +15,6 @@
 namespace finedelta {
 
 namespace {
-
-std::vector<uint32_t> all_of(size_t count) {
-  std::vector<uint32_t> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), 0u);
-  return numbers;
-}
 
 bool wanted(const archive::File& file, bool weights_only) {
   return !weights_only || file.kind == archive::FileKind::kShard;
@@ -98,10 +91,9 @@ class Unpacking {
   Rebuilder rebuilder_;
 };
 
-Status require_all(BaseSet& bases, const archive::Index& index, bool weights_only) {
-  FINEDELTA_CHECK(bases.require_tensors(all_of(index.base_tensors.size())));
-  if (weights_only) return {};
-  return bases.require_files(all_of(index.base_files.size()));
+Status require_all(BaseSet& bases, bool weights_only) {
+  FINEDELTA_CHECK(bases.require_all_tensors());
+  return weights_only ? Status() : bases.require_all_files();
 }
 
 Status check_factors(const archive::Archive& archive) {
@@ -163,7 +155,7 @@ Result<UnpackReport> unpack(const std::vector<std::string>& bases, const std::st
     FINEDELTA_ASSIGN(archive::Archive opened, archive::Archive::open(archive, options.memory));
     FINEDELTA_CHECK(opened.set_layers(options.layers));
     FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
-    FINEDELTA_CHECK(require_all(base_set, opened.index, options.weights_only));
+    FINEDELTA_CHECK(require_all(base_set, options.weights_only));
     std::vector<std::string> inputs = base_set.all_locations();
     inputs.push_back(archive);
     FINEDELTA_CHECK(check_output_apart(output, inputs));
@@ -189,7 +181,7 @@ Result<VerifyReport> verify(const std::string& archive, const std::vector<std::s
       return report;
     }
     FINEDELTA_ASSIGN(BaseSet base_set, BaseSet::open(opened, bases, options));
-    FINEDELTA_CHECK(require_all(base_set, opened.index, false));
+    FINEDELTA_CHECK(require_all(base_set, false));
     FINEDELTA_CHECK(rebuild_and_compare(opened, base_set, options));
     if (opened.index.progressive) {
       FINEDELTA_CHECK(opened.set_layers(1));

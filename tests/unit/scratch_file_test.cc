@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -24,6 +25,12 @@ void expect_read(const ScratchFile& file, uint64_t offset, Bytes expected) {
   std::vector<std::byte> read(expected.size());
   EXPECT_EQ(error_text(file.read(offset, read)), "no error");
   EXPECT_TRUE(std::ranges::equal(read, expected));
+}
+
+void on_four_threads(const std::function<void(uint64_t seed)>& work) {
+  std::vector<std::jthread> threads;
+  threads.reserve(4);
+  for (uint64_t seed = 0; seed < 4; ++seed) threads.emplace_back(work, seed);
 }
 
 TEST(ScratchFile, GivesBackWhatWasAppended) {
@@ -58,9 +65,22 @@ TEST(ScratchFile, ThreadsAppendAndReadAtOnce) {
       expect_read(*file, *offset, bytes);
     }
   };
-  std::vector<std::jthread> threads;
-  threads.reserve(4);
-  for (uint64_t seed = 0; seed < 4; ++seed) threads.emplace_back(work, seed);
+  on_four_threads(work);
+}
+
+TEST(ScratchFile, PartsStayTogether) {
+  const TempDir dir;
+  const auto file = created(dir.path(""));
+  const auto work = [&file](uint64_t seed) {
+    for (uint64_t i = 0; i < 200; ++i) {
+      const auto bytes = pseudo_random_bytes(1000, seed * 200 + i);
+      const Bytes whole(bytes);
+      const auto offset = file->append({whole.first(300), {}, whole.subspan(300)});
+      ASSERT_TRUE(offset.has_value());
+      expect_read(*file, *offset, bytes);
+    }
+  };
+  on_four_threads(work);
 }
 
 TEST(ScratchFile, WhatIsNotThereCanNotBeRead) {
