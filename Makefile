@@ -51,8 +51,8 @@ check-includes:
 
 tidy:  ## clang-tidy over the library and the program
 	scripts/setup.sh ci
-	cmake --preset asan
-	run-clang-tidy-19 -quiet -j $(JOBS) -p build/asan '^$(CURDIR)/(src|cli)/'
+	cmake --preset asan -B build/tidy -DCMAKE_UNITY_BUILD=OFF
+	run-clang-tidy-19 -quiet -j $(JOBS) -p build/tidy '^$(CURDIR)/(src|cli)/'
 
 clean:  ## remove everything that was built
 	rm -rf build

@@ -12,8 +12,8 @@ namespace finedelta {
 
 namespace {
 
-struct Worker {
-  Worker(const archive::Archive& archive, const BaseSet& bases, int level)
+struct RestWorker {
+  RestWorker(const archive::Archive& archive, const BaseSet& bases, int level)
       : decoder(archive, bases) {
     scratch.level = level;
   }
@@ -35,7 +35,7 @@ class RestPacker {
   Status run(const BaseSet& bases, const PackOptions& options) {
     plan_.index.rest.reserve(chunks_);
     const unsigned count = affordable_workers(options, worker_bytes(), index_bytes());
-    std::vector<Worker> workers;
+    std::vector<RestWorker> workers;
     workers.reserve(count);
     for (unsigned i = 0; i < count; ++i) workers.emplace_back(first_, bases, options.level);
     return parallel_ordered(
@@ -79,7 +79,7 @@ class RestPacker {
   }
   uint64_t index_bytes() const { return 2 * chunks_ * sizeof(archive::Chunk); }
 
-  Result<EncodedChunk> encode(uint64_t number, Worker& worker) const {
+  Result<EncodedChunk> encode(uint64_t number, RestWorker& worker) const {
     const Source& source =
         *std::prev(std::ranges::upper_bound(tensors_, number, {}, &Source::first_rest));
     const archive::Tensor& tensor = *source.tensor;

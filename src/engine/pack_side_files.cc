@@ -21,7 +21,7 @@ constexpr uint64_t kLarge = uint64_t{32} << 20;
 constexpr uint64_t kWorkerBytes =
     (3 + kWaiting) * archive::kSideChunk + kLargestPrefix + (uint64_t{9} << 20);
 
-struct Worker {
+struct SideWorker {
   ZstdEncoder encoder;
   std::vector<std::byte> value;
   std::vector<std::byte> prefix;
@@ -50,7 +50,7 @@ class SidePacker {
   // The embedded files are small, and so is the bundle unless there are very many of them: it is
   // put together chunk by chunk.
   Status pack_bundle() {
-    Worker& worker = workers_[0];
+    SideWorker& worker = workers_[0];
     worker.value.clear();
     worker.prefix.clear();
     for (size_t i = 0; i < plan_.index.files.size(); ++i) {
@@ -93,7 +93,7 @@ class SidePacker {
         file.chunks, static_cast<unsigned>(workers_.size()), (1 + kWaiting) * workers_.size(),
         options_.cancel,
         [&](uint64_t number, unsigned w) -> Result<EncodedChunk> {
-          Worker& worker = workers_[w];
+          SideWorker& worker = workers_[w];
           const PrefixRange range = prefix_of(number);
           worker.value.resize(archive::side_chunk_bytes(file.size, number));
           worker.prefix.resize(range.size);
@@ -114,7 +114,7 @@ class SidePacker {
     return InputFile::open(inputs_.bases[plan_.bases[wanted.base]].find(wanted.path)->source);
   }
 
-  static EncodedChunk encode(Worker& worker, int level) {
+  static EncodedChunk encode(SideWorker& worker, int level) {
     EncodedChunk chunk;
     const SideCoder coder =
         encode_side_chunk(worker.value, worker.prefix, level, worker.encoder, chunk.stored);
@@ -134,7 +134,7 @@ class SidePacker {
   archive::Writer& writer_;
   const Options& options_;
   ProgressMeter& progress_;
-  std::vector<Worker> workers_;
+  std::vector<SideWorker> workers_;
 };
 
 }  // namespace

@@ -50,7 +50,7 @@ struct Run {
   }
 };
 
-struct Worker {
+struct TensorWorker {
   CoderScratch scratch;
   std::vector<std::byte> value;  // or the block to fingerprint
   std::vector<std::byte> prediction;
@@ -78,7 +78,7 @@ class TensorPacker {
         plan_.index.chunks.capacity() * 2 * sizeof(archive::Chunk) + runs_.size() * sizeof(Run);
     const unsigned count = affordable_workers(options_, worker_bytes(), index_bytes);
     workers_.resize(count);
-    for (Worker& worker : workers_) worker.scratch.level = options_.level;
+    for (TensorWorker& worker : workers_) worker.scratch.level = options_.level;
     for (size_t begin = 0; begin < runs_.size();) {
       const size_t end = group_end(begin);
       FINEDELTA_CHECK(find_factors(begin, end));
@@ -218,13 +218,13 @@ class TensorPacker {
   }
 
   // For a block, only the record's result_hash counts.
-  Result<EncodedChunk> work(uint64_t job, Worker& worker) const {
+  Result<EncodedChunk> work(uint64_t job, TensorWorker& worker) const {
     const Run& run = run_of(job);
     const uint64_t number = job - run.first_job;
     return run.tensor ? encode(run, number, worker) : hash_block(run, number, worker);
   }
 
-  Result<EncodedChunk> hash_block(const Run& run, uint64_t number, Worker& worker) const {
+  Result<EncodedChunk> hash_block(const Run& run, uint64_t number, TensorWorker& worker) const {
     const uint64_t offset = number * archive::kFingerprintBlock;
     const uint64_t size = run.source->end - run.source->begin;
     worker.value.resize(std::min(archive::kFingerprintBlock, size - offset));
@@ -234,7 +234,7 @@ class TensorPacker {
     return block;
   }
 
-  Result<EncodedChunk> encode(const Run& run, uint64_t number, Worker& worker) const {
+  Result<EncodedChunk> encode(const Run& run, uint64_t number, TensorWorker& worker) const {
     const archive::Tensor& tensor = *run.tensor;
     const unsigned unit = dtype_unit(tensor.dtype);
     const uint64_t first = number * plan_.index.units_per_chunk();
@@ -255,7 +255,7 @@ class TensorPacker {
   }
 
   // A lossy tensor is what its factors and steps make of the base.
-  Status lose(const Run& run, uint64_t first, Worker& worker, EncodedChunk& chunk) const {
+  Status lose(const Run& run, uint64_t first, TensorWorker& worker, EncodedChunk& chunk) const {
     const archive::Tensor& tensor = *run.tensor;
     const TensorSource base = base_source(inputs_, plan_, tensor.prediction.bases()[0]);
     LossyPiece& piece = worker.lossy;
@@ -278,7 +278,7 @@ class TensorPacker {
     return kRawCoder.id;
   }
 
-  Status predict(const Run& run, uint64_t first, Worker& worker) const {
+  Status predict(const Run& run, uint64_t first, TensorWorker& worker) const {
     const archive::Tensor& tensor = *run.tensor;
     worker.prediction.clear();
     if (!tensor.prediction) return {};
@@ -364,7 +364,7 @@ class TensorPacker {
   uint64_t jobs_ = 0;
   size_t tensors_ = 0;
   size_t most_bases_ = 1;  // that one tensor is predicted from
-  std::vector<Worker> workers_;
+  std::vector<TensorWorker> workers_;
   ErrorSums errors_;   // of the lossy tensor whose chunks come in
   bool exact_ = true;  // likewise
   std::optional<ResultHashes> result_hashes_;

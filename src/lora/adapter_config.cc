@@ -8,7 +8,7 @@ namespace finedelta::peft {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // PEFT's word for: no module at all, only such as are stored whole.
 constexpr std::string_view kNoModules = "dummy-target-modules";
@@ -22,7 +22,9 @@ size_t most_frequent(const std::map<std::string, size_t>& ranks) {
   return std::ranges::max_element(counts, {}, count)->first;
 }
 
-Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
+OrderedJson text_or_null(std::string_view text) {
+  return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
+}
 
 }  // namespace
 
@@ -37,31 +39,32 @@ std::string adapter_config(const Adapter& adapter, const Ranks& ranks, const Bas
     is_transposed |= module.kind == ModuleKind::kTransposed;
   }
   const size_t rank = most_frequent(targets);
-  Json patterns = Json::object();
-  Json names = Json::array();
+  OrderedJson patterns = OrderedJson::object();
+  OrderedJson names = OrderedJson::array();
   for (const auto& [name, own] : targets) {
     names.push_back(name);
     if (own != rank) patterns[pattern_of(name)] = own;
   }
-  Json saved = adapter.saved_modules;
-  const Json json{{"peft_type", "LORA"},
-                  {"task_type", base.facts.is_causal_lm ? Json("CAUSAL_LM") : Json(nullptr)},
-                  {"base_model_name_or_path", text_or_null(base.name)},
-                  {"revision", text_or_null(base.revision)},
-                  {"inference_mode", true},
-                  {"r", rank},
-                  {"lora_alpha", rank},
-                  {"rank_pattern", patterns},
-                  {"alpha_pattern", patterns},
-                  {"target_modules", targets.empty() ? Json(kNoModules) : names},
-                  {"modules_to_save", saved.empty() ? Json(nullptr) : saved},
-                  {"bias", adapter.has_biases ? "all" : "none"},
-                  {"fan_in_fan_out", is_transposed},
-                  {"init_lora_weights", true},
-                  {"lora_dropout", 0.0},
-                  {"use_dora", false},
-                  {"use_rslora", false}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  OrderedJson saved = adapter.saved_modules;
+  const OrderedJson json{
+      {"peft_type", "LORA"},
+      {"task_type", base.facts.is_causal_lm ? OrderedJson("CAUSAL_LM") : OrderedJson(nullptr)},
+      {"base_model_name_or_path", text_or_null(base.name)},
+      {"revision", text_or_null(base.revision)},
+      {"inference_mode", true},
+      {"r", rank},
+      {"lora_alpha", rank},
+      {"rank_pattern", patterns},
+      {"alpha_pattern", patterns},
+      {"target_modules", targets.empty() ? OrderedJson(kNoModules) : names},
+      {"modules_to_save", saved.empty() ? OrderedJson(nullptr) : saved},
+      {"bias", adapter.has_biases ? "all" : "none"},
+      {"fan_in_fan_out", is_transposed},
+      {"init_lora_weights", true},
+      {"lora_dropout", 0.0},
+      {"use_dora", false},
+      {"use_rslora", false}};
+  return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 }  // namespace finedelta::peft

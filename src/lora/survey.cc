@@ -15,7 +15,7 @@ namespace finedelta::peft {
 
 namespace {
 
-constexpr uint64_t kBlockBytes = uint64_t{1} << 20;
+constexpr uint64_t kComparedBytes = uint64_t{1} << 20;
 
 constexpr std::string_view kWeight = "weight";
 constexpr std::string_view kBias = "bias";
@@ -38,10 +38,10 @@ Result<bool> is_equal(const TensorPair& pair) {
   const TensorSource base = tensor_source(*pair.base_shard, *pair.base);
   const Formula plain{.predictor = Predictor::kBase};
   PredictionReader reader;
-  std::vector<std::byte> one(std::min(kBlockBytes, tensor.size));
+  std::vector<std::byte> one(std::min(kComparedBytes, tensor.size));
   std::vector<std::byte> other(one.size());
-  for (uint64_t at = 0; at < tensor.size; at += kBlockBytes) {
-    const uint64_t size = std::min(kBlockBytes, tensor.size - at);
+  for (uint64_t at = 0; at < tensor.size; at += kComparedBytes) {
+    const uint64_t size = std::min(kComparedBytes, tensor.size - at);
     const auto ours = std::span(one).first(size);
     const auto theirs = std::span(other).first(size);
     FINEDELTA_CHECK(tensor.read(at, ours));
@@ -110,7 +110,7 @@ class Surveyor {
 
   Status compare() {
     std::vector<uint8_t> differs(pairs_.size());
-    const unsigned threads = affordable_workers(options_, 4 * kBlockBytes, 0);
+    const unsigned threads = affordable_workers(options_, 4 * kComparedBytes, 0);
     FINEDELTA_CHECK(
         parallel_for(pairs_.size(), threads, options_.cancel, [&](uint64_t i, unsigned) -> Status {
           if (is_matrix(pairs_[i])) return {};

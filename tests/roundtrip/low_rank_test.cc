@@ -8,13 +8,12 @@
 #include "kernels/target.h"
 #include "roundtrip/adapters.h"
 #include "roundtrip/roundtrip.h"
+#include "support/float_types.h"
 
 namespace finedelta {
 namespace {
 
 using testing::ElementsAre;
-
-constexpr DType kTypes[] = {DType::kF32, DType::kBF16, DType::kF16};
 
 class RoundtripLowRank : public Roundtrip {
  protected:
@@ -36,7 +35,7 @@ class RoundtripLowRank : public Roundtrip {
 TEST_F(RoundtripLowRank, AtEveryLevel) {
   for (const int level : {1, 3, 9}) {
     options_.level = level;
-    for (const DType dtype : kTypes) {
+    for (const DType dtype : kCastableTypes) {
       SCOPED_TRACE(std::string(dtype_name(dtype)) + " at level " + std::to_string(level));
       const TestTensor base = multiple(1, base_, dtype);
       expect_low_rank(base, with_adapter(base, 4, dtype));
@@ -59,7 +58,7 @@ TEST_F(RoundtripLowRank, AConvolution) {
 }
 
 TEST_F(RoundtripLowRank, OtherRows) {
-  for (const DType dtype : kTypes) {
+  for (const DType dtype : kCastableTypes) {
     SCOPED_TRACE(dtype_name(dtype));
     const TestTensor base = multiple(1, base_, dtype);
     const TestTensor merged = with_adapter(base, 4, dtype);
@@ -70,8 +69,8 @@ TEST_F(RoundtripLowRank, OtherRows) {
 
 // Beside a merge, as a base that was scaled has them.
 TEST_F(RoundtripLowRank, SpecialNumbersAreKept) {
-  for (const DType from : kTypes) {
-    for (const DType to : kTypes) {
+  for (const DType from : kCastableTypes) {
+    for (const DType to : kCastableTypes) {
       SCOPED_TRACE(std::string(dtype_name(from)) + " to " + std::string(dtype_name(to)));
       const TestTensor base = with_specials(multiple(1, base_, from), 5);
       const TestTensor merged = with_adapter(base, 4, to);
@@ -183,7 +182,8 @@ class RoundtripLowRankDeterminism : public Roundtrip {
     for (const std::vector<uint64_t>& shape : std::vector<std::vector<uint64_t>>{
              {16, 33000}, {160, 128}, {16, 33000}, {3000}, {16, 33000}, {128, 96}}) {
       const size_t number = base.size();
-      base.push_back(make_tensor(std::to_string(number), kTypes[number % 3], shape, number));
+      base.push_back(
+          make_tensor(std::to_string(number), kCastableTypes[number % 3], shape, number));
       newer.push_back(shape.size() == 1
                           ? tuned(base.back())
                           : with_adapter(base.back(), 1 + number % 3, base.back().dtype));

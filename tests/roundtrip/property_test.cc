@@ -9,8 +9,8 @@ namespace {
 
 enum class Change { kNone, kTuned, kNoise, kSparse, kGrown, kShrunk, kCast, kReshaped, kRenamed };
 
-constexpr DType kTypes[] = {DType::kBF16, DType::kF32, DType::kF16, DType::kU8,
-                            DType::kI64,  DType::kF4,  DType::kF64, DType::kBool};
+constexpr DType kAnyTypes[] = {DType::kBF16, DType::kF32, DType::kF16, DType::kU8,
+                               DType::kI64,  DType::kF4,  DType::kF64, DType::kBool};
 
 TestTensor sparse(TestTensor tensor, uint64_t seed) {
   if (tensor.bytes.empty()) return tensor;
@@ -75,7 +75,8 @@ std::vector<uint64_t> random_shape() {
 }
 
 TestTensor random_tensor(size_t number) {
-  const DType dtype = *rc::gen::elementOf(std::vector<DType>(std::begin(kTypes), std::end(kTypes)));
+  const DType dtype =
+      *rc::gen::elementOf(std::vector<DType>(std::begin(kAnyTypes), std::end(kAnyTypes)));
   std::vector<uint64_t> shape = random_shape();
   if (!safetensors::tensor_bytes(dtype, shape)) shape.push_back(2);
   const std::string prefix = *rc::gen::element<std::string>("", "layers.0.", "\xc3\xa9", "\"\n");

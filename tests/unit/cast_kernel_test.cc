@@ -32,8 +32,6 @@ constexpr std::array<Pair, 6> kPairs = {{
     {DType::kF32, DType::kBF16, scalar::cast<scalar::F32, scalar::BF16>, 0x7E721137D60A5807},
 }};
 
-size_t size_of(DType type) { return dtype_bits(type) / 8; }
-
 // All patterns of a 16-bit type, or the samples of F32.
 std::vector<std::byte> samples_of(DType type) {
   std::vector<std::byte> bytes;
@@ -50,15 +48,15 @@ std::vector<std::byte> samples_of(DType type) {
 }
 
 std::vector<std::byte> convert(const Pair& pair, Bytes in) {
-  const size_t count = in.size() / size_of(pair.from);
-  std::vector<std::byte> out(count * size_of(pair.to));
+  const size_t count = in.size() / dtype_unit(pair.from);
+  std::vector<std::byte> out(count * dtype_unit(pair.to));
   cast_elements(pair.from, pair.to, in.data(), count, out.data());
   return out;
 }
 
 std::vector<std::byte> convert_slowly(const Pair& pair, Bytes in) {
-  const size_t count = in.size() / size_of(pair.from);
-  std::vector<std::byte> out(count * size_of(pair.to));
+  const size_t count = in.size() / dtype_unit(pair.from);
+  std::vector<std::byte> out(count * dtype_unit(pair.to));
   pair.reference(in.data(), 0, count, out.data());
   return out;
 }
@@ -93,7 +91,7 @@ TEST_P(CastKernelTarget, EveryTailAndAlignment) {
     SCOPED_TRACE(testing::Message() << dtype_name(pair.from) << " to " << dtype_name(pair.to));
     const auto samples = samples_of(pair.from);
     for (size_t count = 0; count <= 300; ++count) {
-      const Bytes in = Bytes(samples).subspan(1 + count % 7, count * size_of(pair.from));
+      const Bytes in = Bytes(samples).subspan(1 + count % 7, count * dtype_unit(pair.from));
       const auto expected = convert_slowly(pair, in);
       const size_t begin = 1 + count % 5;
       std::vector<std::byte> out(begin + expected.size() + 64, kGuard);

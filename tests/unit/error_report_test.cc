@@ -7,13 +7,11 @@
 #include <limits>
 #include <vector>
 
+#include "support/float_types.h"
 #include "unit/low_rank_matrices.h"
 
 namespace finedelta {
 namespace {
-
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 Bytes bytes_of(const std::vector<float>& values) { return std::as_bytes(std::span(values)); }
 

@@ -2,11 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <vector>
 
 #include "predict/combination/combination.h"
 #include "predict/scaled/scaled.h"
+#include "support/float_types.h"
 
 namespace finedelta {
 namespace {
@@ -15,8 +15,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 std::vector<float> sample(uint64_t seed, size_t count = 1000) {
   std::vector<float> values;
@@ -62,14 +60,14 @@ TEST(FitScales, TheMedianDoesNotFollowAFew) {
 TEST(FitScales, NumbersThatWouldSpoilItAreLeftOut) {
   std::vector<float> base = sample(1);
   std::vector<float> value = times(0.9f, base);
-  base[0] = kNan;
+  base[0] = kNaN;
   base[1] = kInfinity;
   base[2] = 1e-42f;
   base[3] = 0;
-  value[4] = kNan;
+  value[4] = kNaN;
   value[5] = -kInfinity;
   EXPECT_THAT(fit_scales(base, value), Contains(0.9f));
-  const std::vector<float> nothing(10, kNan);
+  const std::vector<float> nothing(10, kNaN);
   EXPECT_THAT(fit_scales(nothing, nothing), IsEmpty());
   EXPECT_THAT(fit_scales({}, {}), IsEmpty());
 }
@@ -91,10 +89,10 @@ TEST(FitCombination, ParentsThatAreAllButEqual) {
 TEST(FitCombination, NumbersThatWouldSpoilItAreLeftOut) {
   std::vector<float> first = sample(1);
   const std::vector<float> value = plus(times(0.3f, first), times(0.7f, sample(2)));
-  first[7] = kNan;
+  first[7] = kNaN;
   first[8] = kInfinity;
   EXPECT_THAT(fit_combination(first, sample(2), value), Contains(ElementsAre(0.3f, 0.7f)));
-  const std::vector<float> nothing(10, kNan);
+  const std::vector<float> nothing(10, kNaN);
   EXPECT_THAT(fit_combination(nothing, nothing, nothing), IsEmpty());
   EXPECT_THAT(fit_combination({}, {}, {}), IsEmpty());
 }

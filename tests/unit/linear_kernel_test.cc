@@ -15,26 +15,23 @@
 #include "kernels/cast.h"
 #include "kernels/linear.h"
 #include "kernels/linear_scalar.h"
+#include "support/float_types.h"
 #include "unit/float_samples.h"
 #include "unit/on_every_target.h"
 
 namespace finedelta {
 namespace {
 
-constexpr DType kTypes[] = {DType::kF16, DType::kBF16, DType::kF32};
-
 constexpr float kScales[] = {0.5f, 0x1.fffffep-1f, 1.0f, 0x1.000002p0f, 0.7f, 1.3f, 0x1.fffffep0f};
 
 constexpr std::array<float, 2> kFactors[] = {{0.5f, 0.5f},  {0.3f, 0.7f},          {1.0f, -1.0f},
                                              {-4.0f, 4.0f}, {0x1p-16f, -0x1p-16f}, {1.7f, -0.7f}};
 
-size_t size_of(DType type) { return dtype_bits(type) / 8; }
-
 // All the special ones and as many others: three types and all factors would take long otherwise.
 constexpr size_t kF32Samples = size_t{1} << 18;
 
 // All patterns of a 16-bit type, or the samples of F32, from element `from` on, then round again.
-std::vector<std::byte> samples_of(DType type, size_t from = 0) {
+std::vector<std::byte> operands_of(DType type, size_t from = 0) {
   std::vector<std::byte> bytes;
   if (type == DType::kF32) {
     const auto view = std::as_bytes(std::span(float_samples()).first(kF32Samples));
@@ -46,7 +43,7 @@ std::vector<std::byte> samples_of(DType type, size_t from = 0) {
     }
     bytes = writer.take();
   }
-  std::ranges::rotate(bytes, bytes.begin() + static_cast<ptrdiff_t>(from * size_of(type)));
+  std::ranges::rotate(bytes, bytes.begin() + static_cast<ptrdiff_t>(from * dtype_unit(type)));
   return bytes;
 }
 
@@ -64,15 +61,15 @@ void put(DType type, uint32_t wide, ByteWriter& out) {
 }
 
 std::vector<std::byte> scaled(DType from, Bytes in, float factor, DType to) {
-  const size_t count = in.size() / size_of(from);
-  std::vector<std::byte> out(count * size_of(to));
+  const size_t count = in.size() / dtype_unit(from);
+  std::vector<std::byte> out(count * dtype_unit(to));
   scale_elements({from, in.data()}, factor, count, to, out.data());
   return out;
 }
 
 std::vector<std::byte> scaled_slowly(DType from, Bytes in, float factor, DType to) {
   ByteWriter out;
-  for (size_t i = 0; i < in.size() / size_of(from); ++i) {
+  for (size_t i = 0; i < in.size() / dtype_unit(from); ++i) {
     put(to, scaled_f32(widened(from, in, i), factor), out);
   }
   return out.take();
@@ -85,12 +82,12 @@ struct Parents {
   std::vector<std::byte> second;
 
   [[nodiscard]] size_t count() const {
-    return std::min(first.size() / size_of(first_type), second.size() / size_of(second_type));
+    return std::min(first.size() / dtype_unit(first_type), second.size() / dtype_unit(second_type));
   }
 };
 
 std::vector<std::byte> combined(const Parents& parents, const float (&factors)[2], DType to) {
-  std::vector<std::byte> out(parents.count() * size_of(to));
+  std::vector<std::byte> out(parents.count() * dtype_unit(to));
   combine_elements({parents.first_type, parents.first.data()},
                    {parents.second_type, parents.second.data()}, factors, parents.count(), to,
                    out.data());
@@ -187,9 +184,9 @@ FINEDELTA_ON_EVERY_TARGET(LinearKernelTarget);
 
 TEST_P(LinearKernelTarget, ScalingEqualsTheReferenceOnEverySample) {
   Hasher128 all;
-  for (const DType from : kTypes) {
-    const auto in = samples_of(from);
-    for (const DType to : kTypes) {
+  for (const DType from : kCastableTypes) {
+    const auto in = operands_of(from);
+    for (const DType to : kCastableTypes) {
       for (const float factor : kScales) {
         const auto out = scaled(from, in, factor, to);
         all.update(out);
@@ -203,10 +200,10 @@ TEST_P(LinearKernelTarget, ScalingEqualsTheReferenceOnEverySample) {
 
 TEST_P(LinearKernelTarget, CombiningEqualsTheReferenceOnManySamples) {
   Hasher128 all;
-  for (const DType first : kTypes) {
-    for (const DType second : kTypes) {
-      const Parents parents = {first, samples_of(first), second, samples_of(second, 12345)};
-      for (const DType to : kTypes) {
+  for (const DType first : kCastableTypes) {
+    for (const DType second : kCastableTypes) {
+      const Parents parents = {first, operands_of(first), second, operands_of(second, 12345)};
+      for (const DType to : kCastableTypes) {
         for (const auto& [a, b] : kFactors) {
           const auto out = combined(parents, {a, b}, to);
           all.update(out);
@@ -221,8 +218,8 @@ TEST_P(LinearKernelTarget, CombiningEqualsTheReferenceOnManySamples) {
 
 TEST_P(LinearKernelTarget, EveryTailAndAlignment) {
   constexpr std::byte kGuard{0xA5};
-  const auto samples = samples_of(DType::kBF16, 3000);
-  for (const DType to : kTypes) {
+  const auto samples = operands_of(DType::kBF16, 3000);
+  for (const DType to : kCastableTypes) {
     for (size_t count = 0; count <= 200; ++count) {
       const std::byte* const in = samples.data() + 1 + count % 7;
       const Parents parents = {
@@ -248,8 +245,8 @@ TEST_P(LinearKernelTarget, EveryTailAndAlignment) {
 // A host program may have told its threads to take subnormal numbers for zero.
 TEST_P(LinearKernelTarget, SubnormalNumbersTakenForZeroChangeNothing) {
   constexpr unsigned kFlushAndDenormalsAreZero = 0x8040;
-  const auto in = samples_of(DType::kF32);
-  const Parents parents = {DType::kF32, in, DType::kF32, samples_of(DType::kF32, 12345)};
+  const auto in = operands_of(DType::kF32);
+  const Parents parents = {DType::kF32, in, DType::kF32, operands_of(DType::kF32, 12345)};
   const auto scaled_before = scaled(DType::kF32, in, 0.7f, DType::kF16);
   const auto combined_before = combined(parents, {0x1p-16f, -0x1p-16f}, DType::kF32);
   const unsigned before = _mm_getcsr();

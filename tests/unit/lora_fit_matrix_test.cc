@@ -5,12 +5,11 @@
 #include "lora/fit_matrix.h"
 #include "lora/measure.h"
 #include "predict/low_rank/rounding.h"
+#include "support/float_types.h"
 #include "unit/low_rank_matrices.h"
 
 namespace finedelta::peft {
 namespace {
-
-constexpr DType kTypes[] = {DType::kF32, DType::kBF16, DType::kF16};
 
 // Not scaled by the singular values: the whole product is in the left factor.
 MatrixFactors factors_of(const SingularDirections& directions, uint64_t rows) {
@@ -23,7 +22,7 @@ MatrixFactors factors_of(const SingularDirections& directions, uint64_t rows) {
 }
 
 TEST(LoraFitMatrix, AMergedAdapterHasItsOwnRank) {
-  for (const DType dtype : kTypes) {
+  for (const DType dtype : kCastableTypes) {
     for (const size_t rank : {1u, 4u, 16u}) {
       Matrices matrices = with_low_rank(160, 120, rank, 0.01f, dtype);
       const auto fit = fit_matrix(matrices.pair(), 32);
@@ -37,7 +36,7 @@ TEST(LoraFitMatrix, AMergedAdapterHasItsOwnRank) {
 }
 
 TEST(LoraFitMatrix, WhatItPromisesIsKept) {
-  for (const DType dtype : kTypes) {
+  for (const DType dtype : kCastableTypes) {
     Matrices matrices = with_low_rank(160, 120, 4, 0.01f, dtype);
     const auto fit = fit_matrix(matrices.pair(), 32);
     ASSERT_TRUE(fit.has_value());

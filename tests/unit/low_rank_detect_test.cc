@@ -4,12 +4,11 @@
 
 #include "base/error.h"
 #include "predict/low_rank/detect.h"
+#include "support/float_types.h"
 #include "unit/low_rank_matrices.h"
 
 namespace finedelta {
 namespace {
-
-constexpr DType kTypes[] = {DType::kBF16, DType::kF16, DType::kF32};
 
 bool is_merged(Matrices& matrices) {
   const auto merged = looks_merged(matrices.pair());
@@ -37,7 +36,7 @@ Matrices with_adapter(uint64_t rows, uint64_t columns, size_t rank, DType dtype)
 }
 
 TEST(LowRankDetect, SeesAdapters) {
-  for (const DType dtype : kTypes) {
+  for (const DType dtype : kCastableTypes) {
     for (const size_t rank : {1, 8, 32}) {
       for (const auto& [rows, columns] : {std::pair{300, 200}, {64, 2000}, {3000, 64}}) {
         auto matrices =
@@ -59,7 +58,7 @@ TEST(LowRankDetect, SeesAnAdapterAboveSomeNoise) {
 }
 
 TEST(LowRankDetect, DoesNotSeeOneInWhatWasTrainedWhole) {
-  for (const DType dtype : kTypes) {
+  for (const DType dtype : kCastableTypes) {
     const auto base = normal(300 * 400, 0.02f, 1);
     Matrices noise(300, 400, base, sum(base, normal(300 * 400, 0.001f, 2)), dtype);
     EXPECT_FALSE(is_merged(noise)) << dtype_name(dtype);

@@ -13,7 +13,7 @@ namespace finedelta {
 namespace {
 
 // Sizes of values that differ from column to column, as those of real factors do.
-Factors random_factors(uint64_t rows, uint64_t columns, size_t rank, uint64_t seed) {
+Factors any_factors(uint64_t rows, uint64_t columns, size_t rank, uint64_t seed) {
   std::mt19937_64 engine(seed);
   Factors factors = {.rows = rows, .columns = columns, .scale = 0x1.8p-30f};
   const auto fill = [&](std::vector<int16_t>& values, uint64_t length) {
@@ -66,7 +66,7 @@ TEST(LowRankFactors, RoundTrips) {
   for (const size_t rank : {1, 2, 7, 64, 256}) {
     for (const auto& [rows, columns] : {std::pair{1, 1}, {3, 200}, {97, 2}, {64, 64}}) {
       const Factors factors =
-          random_factors(static_cast<uint64_t>(rows), static_cast<uint64_t>(columns), rank, rank);
+          any_factors(static_cast<uint64_t>(rows), static_cast<uint64_t>(columns), rank, rank);
       ASSERT_TRUE(check_factors(factors).has_value());
       const auto decoded = decode_factors(encode_factors(factors));
       ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
@@ -122,7 +122,7 @@ TEST(LowRankFactors, NumbersOutOfBoundsAreRefused) {
 }
 
 TEST(LowRankFactors, EveryTruncationIsRefused) {
-  const auto record = encode_factors(random_factors(20, 30, 5, 1));
+  const auto record = encode_factors(any_factors(20, 30, 5, 1));
   for (size_t size = 0; size < record.size(); ++size) {
     const auto decoded = decode_factors(Bytes(record).first(size));
     ASSERT_FALSE(decoded.has_value()) << size;
@@ -138,7 +138,7 @@ TEST(LowRankFactors, BytesBehindTheEndAreRefused) {
 
 // Whatever is accepted is within the bounds, and nothing else could have been meant.
 TEST(LowRankFactors, FlippedBitsAreRefusedOrDecodeToFactors) {
-  const auto record = encode_factors(random_factors(9, 7, 4, 2));
+  const auto record = encode_factors(any_factors(9, 7, 4, 2));
   size_t refused = 0;
   for (size_t bit = 0; bit < 8 * record.size(); ++bit) {
     auto damaged = record;
@@ -172,7 +172,7 @@ TEST(LowRankFactors, AShortRecordCannotAskForMuchMemory) {
 }
 
 TEST(LowRankFactors, AMemoryLimitIsKept) {
-  const std::vector<std::byte> record = encode_factors(random_factors(30, 20, 4, 1));
+  const std::vector<std::byte> record = encode_factors(any_factors(30, 20, 4, 1));
   const std::vector<uint64_t> shape = {30, 4, 5};
   constexpr uint64_t kNeeded = kBytesOfLowRankValue * 4 * (30 + 20);
   EXPECT_TRUE(read_low_rank(record, shape, kNeeded).has_value());
@@ -184,7 +184,7 @@ TEST(LowRankFactors, AMemoryLimitIsKept) {
 }
 
 TEST(LowRankFactors, AreOfTheTensorsShape) {
-  const std::vector<std::byte> record = encode_factors(random_factors(30, 20, 4, 1));
+  const std::vector<std::byte> record = encode_factors(any_factors(30, 20, 4, 1));
   constexpr uint64_t kEnough = 1 << 20;
   for (const std::vector<uint64_t>& shape :
        std::vector<std::vector<uint64_t>>{{30, 20}, {31, 20}, {99, 2, 10}}) {

@@ -23,7 +23,7 @@ std::vector<std::byte> some_bits(size_t nibbles, unsigned skew) {
   return bits;
 }
 
-RansStates fresh(unsigned lanes) {
+RansStates fresh_states(unsigned lanes) {
   RansStates rans{.lanes = lanes};
   rans.state.fill(kRansLow);
   return rans;
@@ -31,8 +31,8 @@ RansStates fresh(unsigned lanes) {
 
 void check(unsigned lanes, unsigned skew, size_t nibbles) {
   const std::vector<std::byte> bits = some_bits(nibbles, skew);
-  RansStates expected_states = fresh(lanes);
-  RansStates states = fresh(lanes);
+  RansStates expected_states = fresh_states(lanes);
+  RansStates states = fresh_states(lanes);
   std::vector<uint16_t> expected(nibbles + 16);
   std::vector<uint16_t> words(nibbles);
   const uint16_t* const expected_begin = scalar::encode_nibbles(
@@ -49,7 +49,7 @@ void check(unsigned lanes, unsigned skew, size_t nibbles) {
                                              expected.data() + nibbles, decoded.data());
   ASSERT_EQ(end, expected.data() + nibbles) << lanes << ' ' << skew << ' ' << nibbles;
   ASSERT_EQ(decoded, bits);
-  ASSERT_EQ(states.state, fresh(lanes).state);
+  ASSERT_EQ(states.state, fresh_states(lanes).state);
 }
 
 TEST_P(NibbleRansLanesKernel, CodesAsOneByOne) {

@@ -13,14 +13,12 @@
 #include "base/hash.h"
 #include "coder/steps/quantise.h"
 #include "kernels/low_rank.h"
+#include "support/float_types.h"
 
 namespace finedelta {
 namespace {
 
 using testing::ElementsAre;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // Peaked at 0, the same everywhere: products of three of an engine's numbers.
 std::vector<float> some_residuals(size_t count) {

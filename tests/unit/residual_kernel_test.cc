@@ -33,8 +33,8 @@ std::vector<size_t> interesting_counts() {
 
 // Predictions, and values of which many are near them, on both sides of zero.
 template <typename T>
-struct Pair {
-  Pair(size_t count, uint64_t seed)
+struct ResidualPair {
+  ResidualPair(size_t count, uint64_t seed)
       : prediction(pseudo_random_bytes(count * sizeof(T), seed), 1 + count % 5),
         value(pseudo_random_bytes(count * sizeof(T), seed + 1), 1 + count % 7) {
     for (size_t i = 0; i < count; ++i) {
@@ -56,7 +56,7 @@ FINEDELTA_ON_EVERY_TARGET(ResidualKernel);
 template <typename T>
 void check_differences(size_t count) {
   SCOPED_TRACE(testing::Message() << count << " units of " << sizeof(T));
-  const Pair<T> pair(count, count);
+  const ResidualPair<T> pair(count, count);
   ExactBytes expected(count * sizeof(T));
   scalar::make_differences<T>(pair.value.data(), pair.prediction.data(), 0, count, expected.data());
   ExactBytes differences(count * sizeof(T), 1 + count % 3);
@@ -175,7 +175,7 @@ template <typename T>
 void check_contexts(size_t count, LeadingBits bits) {
   SCOPED_TRACE(testing::Message() << count << " units of " << sizeof(T) << ", shift " << bits.shift
                                   << ", top " << bits.top << ", most " << +bits.most);
-  const Pair<T> pair(count, count);
+  const ResidualPair<T> pair(count, count);
   ExactBytes expected(count);
   scalar::contexts_of<T>(pair.value.data(), 0, count, bits, expected.symbols());
   ExactBytes contexts(count, 1 + count % 6);

@@ -13,6 +13,7 @@
 #include "kernels/cast_scalar.h"
 #include "kernels/low_rank.h"
 #include "support/error_text.h"
+#include "support/float_types.h"
 #include "unit/exact_bytes.h"
 #include "unit/on_every_target.h"
 #include "unit/pseudo_random.h"
@@ -22,8 +23,6 @@ namespace {
 
 using Buffer = std::vector<std::byte>;
 using Numbers = std::vector<int16_t>;
-
-constexpr DType kDTypes[] = {DType::kF16, DType::kBF16, DType::kF32};
 
 // Mostly zeros, in every thousandth place a large number.
 Numbers some_steps(size_t count, uint64_t seed) {
@@ -73,7 +72,7 @@ class StepsTest : public OnEveryTarget {};
 
 // The predictions are any bits: NaNs, infinities, subnormal numbers and zeros of both signs too.
 TEST_P(StepsTest, MoveThePrediction) {
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : kCastableTypes) {
     for (const size_t count : {1, 7, 1023, 1024, 1025, 5000}) {
       for (const float scale : {0x1p-100f, 0x1.8p-9f, 0x1.fffffep63f}) {
         SCOPED_TRACE(testing::Message() << dtype_name(dtype) << ", " << count << ", " << scale);

@@ -14,7 +14,7 @@
 namespace finedelta {
 namespace {
 
-constexpr size_t kCounts[] = {0, 1, 15, 16, 17, 63, 64, 65, 255, 1000, 1024, 2500};
+constexpr size_t kSymbolCounts[] = {0, 1, 15, 16, 17, 63, 64, 65, 255, 1000, 1024, 2500};
 
 template <class Call>
 void with_each_unit(Call call) {
@@ -61,7 +61,7 @@ std::vector<std::byte> some_differences(size_t count, bool large) {
 TEST_P(SymbolBitsKernel, LargeDifferencesAreNamedAsOneByOne) {
   with_each_unit([](auto type) {
     using T = decltype(type);
-    for (const size_t count : kCounts) {
+    for (const size_t count : kSymbolCounts) {
       for (const bool large : {false, true}) {
         const auto differences = some_differences<T>(count, large);
         std::vector<uint8_t> expected(count + kSymbolSlack);
@@ -86,7 +86,7 @@ TEST_P(SymbolBitsKernel, LargeDifferencesAreNamedAsOneByOne) {
 TEST_P(SymbolBitsKernel, NamedDifferencesAreReadAgain) {
   with_each_unit([](auto type) {
     using T = decltype(type);
-    for (const size_t count : kCounts) {
+    for (const size_t count : kSymbolCounts) {
       const auto differences = some_differences<T>(count, true);
       std::vector<uint8_t> symbols(count + kSymbolSlack);
       symbols_of_differences(sizeof(T), differences.data(), count, symbols.data());
@@ -119,7 +119,7 @@ TEST_P(SymbolBitsKernel, NamedDifferencesAreReadAgain) {
 TEST_P(SymbolBitsKernel, TrailingBitsAreTheLowestOnes) {
   with_each_unit([](auto type) {
     using T = decltype(type);
-    for (const size_t count : kCounts) {
+    for (const size_t count : kSymbolCounts) {
       const auto value = pseudo_random_bytes(count * sizeof(T), 3);
       for (const unsigned width : {0u, 1u, 3u, 7u, 10u, 23u}) {
         if (width >= 8 * sizeof(T)) continue;
@@ -138,7 +138,7 @@ TEST_P(SymbolBitsKernel, TrailingBitsAreTheLowestOnes) {
 TEST_P(SymbolBitsKernel, ValuesOfLeadingSymbolsAreThoseOfOneByOne) {
   with_each_unit([](auto type) {
     using T = decltype(type);
-    for (const size_t count : kCounts) {
+    for (const size_t count : kSymbolCounts) {
       const auto prediction = pseudo_random_bytes(count * sizeof(T), 4);
       for (const unsigned width : {0u, 1u, 3u, 7u, 10u, 23u}) {
         if (width >= 8 * sizeof(T)) continue;

@@ -15,7 +15,7 @@ namespace {
 
 size_t words(size_t bits) { return (bits + 63) / 64; }
 
-std::vector<size_t> interesting_counts() {
+std::vector<size_t> symbol_counts() {
   std::vector<size_t> counts;
   for (size_t count = 0; count <= 200; ++count) counts.push_back(count);
   for (const size_t count : {255, 256, 257, 1000, 4095, 4096, 4097}) counts.push_back(count);
@@ -49,7 +49,7 @@ template <typename Check>
 void for_every_split(Check check) {
   constexpr std::array<std::pair<unsigned, uint8_t>, 6> kKinds = {
       {{2, 1}, {256, 128}, {256, 255}, {256, 1}, {10, 9}, {10, 20}}};
-  for (const size_t count : interesting_counts()) {
+  for (const size_t count : symbol_counts()) {
     for (const auto& [end, at] : kKinds) {
       SCOPED_TRACE(testing::Message() << count << " symbols below " << end << " at " << +at);
       check(Split{.count = count, .end = end, .at = at});
@@ -161,7 +161,7 @@ void check_partition(size_t count, size_t streams) {
 }
 
 TEST_P(SymbolsKernel, Partitions) {
-  for (const size_t count : interesting_counts()) {
+  for (const size_t count : symbol_counts()) {
     for (const size_t streams : {1, 2, 3, 8, 15, 16}) {
       ASSERT_NO_FATAL_FAILURE(check_partition(count, streams));
     }

@@ -48,9 +48,10 @@ class Rounding {
 
   // From where on the first step is worth its sign and being another than most.
   [[nodiscard]] float least_for(std::span<const float> residuals) const {
+    const float least = least_ * step_;
     uint64_t others = 1;
     for (const float residual : residuals) {
-      others += std::abs(finite_or_zero(residual)) / step_ >= least_ ? 1 : 0;
+      others += std::abs(finite_or_zero(residual)) >= least ? 1 : 0;
     }
     const uint64_t zeros = residuals.size() + 2 - others;
     const double bits = 1 + std::max(log2_of(zeros) - log2_of(others), 0.0);
@@ -114,7 +115,7 @@ float nearest_scale(double wanted) {
 }
 
 // How often each magnitude comes. Of large ones, how often each number of digits does.
-class Histogram {
+class MagnitudeCounts {
  public:
   void add(uint32_t magnitude) {
     const auto digits = static_cast<unsigned>(std::bit_width(magnitude));
@@ -160,7 +161,7 @@ StepsEstimate estimate_steps(const StepsInput& input) {
   if (input.residuals.empty()) return {};
   const Rounding rounding(input);
   Sums sums(input);
-  Histogram histogram;
+  MagnitudeCounts histogram;
   for (const float any : input.residuals) {
     const float residual = finite_or_zero(any);
     const int32_t count = rounding.whole_steps(residual);

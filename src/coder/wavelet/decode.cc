@@ -26,9 +26,9 @@ using wavelet::Tree;
 constexpr size_t kWordPadding = 32;
 
 // The states and words of rANS.
-class CodedBits {
+class StoredBits {
  public:
-  CodedBits(ByteReader& in, unsigned lanes, std::vector<uint16_t>& buffer) {
+  StoredBits(ByteReader& in, unsigned lanes, std::vector<uint16_t>& buffer) {
     rans_.lanes = lanes;
     for (unsigned i = 0; i < lanes; ++i) rans_.state[i] = in.u32();
     if (lanes == 0 ? in.remaining() != 0 : in.remaining() % 2 != 0) {
@@ -72,7 +72,7 @@ class CodedBits {
 // Takes the bits of nodes and puts the symbols together again.
 class StreamDecoder {
  public:
-  StreamDecoder(BitReader& bits, CodedBits& coded, Arena& arena)
+  StreamDecoder(BitReader& bits, StoredBits& coded, Arena& arena)
       : bits_(bits), coded_(coded), arena_(arena) {}
 
   // Fills `symbols`, `count` of them, with a context's. False when the bits are none of them.
@@ -146,7 +146,7 @@ class StreamDecoder {
   }
 
   BitReader& bits_;
-  CodedBits& coded_;
+  StoredBits& coded_;
   Arena& arena_;
   const Tree* tree_ = nullptr;
 };
@@ -159,7 +159,7 @@ constexpr size_t kStep = 4096;
 class SymbolDecoder {
  public:
   SymbolDecoder(const wavelet::Model& model, FloatLayout layout, size_t units, BitReader& bits,
-                CodedBits& coded, Scratch& scratch)
+                StoredBits& coded, Scratch& scratch)
       : model_(model),
         layout_(layout),
         units_(units),
@@ -274,7 +274,7 @@ Status decode_wavelet(Bytes stored, DType dtype, Bytes prediction, MutableBytes 
       header.model.kind == wavelet::SymbolKind::kDifference || header.model.contexts > 1;
   if (needs_prediction && prediction.empty()) in.reject("it has no prediction");
   const Bytes bit_bytes = in.bytes(header.bit_bytes);
-  CodedBits coded(in, header.lanes, scratch.words);
+  StoredBits coded(in, header.lanes, scratch.words);
   if (!in.ok()) return damaged(in.why());
   const size_t in_states = sizeof(uint16_t) * header.lanes;
   BitReader bits(bit_bytes, scratch.bytes, in_states);
