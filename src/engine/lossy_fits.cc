@@ -22,24 +22,28 @@ size_t rank_to_try(const MatrixShape& shape) {
   return affordable_rank(shape, side <= kLargestRank ? side : kMost);
 }
 
-constexpr uint64_t kLeastSide = 4;
-constexpr int kPasses = 3;
+constexpr uint64_t kLeastLossySide = 4;
 
-// Distortions are tried down to this part of the largest: factors have 16 bits.
-constexpr double kLeastPart = 1e-9;
+// How often a matrix is read: once less than the exponent that sharpens the spectrum. Where all
+// directions are looked for, there is nothing to sharpen.
+int passes(const MatrixShape& shape, size_t rank) {
+  return rank == std::min(shape.rows, shape.columns) ? 2 : 3;
+}
 
 // Of the coder that writes steps: what a value takes at the least, and a chunk beside its values.
 constexpr double kLeastStepBits = 1.0 / 160;
 constexpr double kStepsHead = 12;
 
-uint64_t step_bytes(const Approximation& made, double elements) {
-  if (made.step == 0) return 0;
+double step_bytes(float step, double expected, double elements) {
+  if (step == 0) return 0;
   const double chunks = std::ceil(elements / double{kChunkUnits});
-  const double bytes = std::max(made.step_bytes, kLeastStepBits * elements / 8);
-  return static_cast<uint64_t>(bytes + kStepsHead * chunks);
+  return std::max(expected, kLeastStepBits * elements / 8) + kStepsHead * chunks;
 }
 
 Bytes bytes_of(const std::vector<float>& values) { return std::as_bytes(std::span(values)); }
+MutableBytes writable(std::vector<float>& values) {
+  return std::as_writable_bytes(std::span(values));
+}
 
 }  // namespace
 
@@ -79,11 +83,11 @@ class LossyFits::Fitting {
     if (!may_be_low_rank(formula, base.dtype, *source)) return {};
     const MatrixShape shape = matrix_shape(source->shape);
     const size_t rank = rank_to_try(shape);
-    if (std::min({shape.rows, shape.columns, rank}) < kLeastSide) return {};
+    if (std::min({shape.rows, shape.columns, rank}) < kLeastLossySide) return {};
     const auto question = ask_low_rank(*shard, *source, inputs_.shard(ref), base, formula);
     MatrixReader reader(question.tensor, question.base, shape);
     FINEDELTA_ASSIGN(const SingularDirections directions,
-                     fit_low_rank(reader.pair(), {.rank = rank, .passes = kPasses}));
+                     fit_low_rank(reader.pair(), {.rank = rank, .passes = passes(shape, rank)}));
     if (!directions.complete) {
       incomplete_[number] = true;
       return {};
@@ -145,21 +149,28 @@ double LossyFits::unchanged_share() const {
   return elements == 0 ? 0 : static_cast<double>(unchanged) / elements;
 }
 
-Result<Difference> LossyFits::difference(const Matrix& matrix) const {
+Result<Difference> LossyFits::outline(const Matrix& matrix) const {
   Difference known{.rows = matrix.rows, .columns = matrix.columns};
-  SingularDirections& directions = known.directions;
-  directions.energy = matrix.energy;
-  directions.values.resize(matrix.rank);
-  directions.left.resize(matrix.rank * matrix.rows);
-  directions.right.resize(matrix.rank * matrix.columns);
+  known.directions.energy = matrix.energy;
+  known.directions.values.resize(matrix.rank);
   known.rest.resize(matrix.sampled);
   known.piece = residual_piece(matrix.columns);
-  uint64_t offset = matrix.offset;
-  for (auto* values : {&directions.values, &directions.left, &directions.right, &known.rest}) {
-    const MutableBytes bytes = std::as_writable_bytes(std::span(*values));
-    FINEDELTA_CHECK(scratch_->read(offset, bytes));
-    offset += bytes.size();
-  }
+  const uint64_t sides = matrix.rank * (matrix.rows + matrix.columns);
+  const uint64_t rest = matrix.offset + (matrix.rank + sides) * sizeof(float);
+  FINEDELTA_CHECK(scratch_->read(matrix.offset, writable(known.directions.values)));
+  FINEDELTA_CHECK(scratch_->read(rest, writable(known.rest)));
+  return known;
+}
+
+Result<Difference> LossyFits::difference(const Matrix& matrix) const {
+  FINEDELTA_ASSIGN(Difference known, outline(matrix));
+  SingularDirections& directions = known.directions;
+  directions.left.resize(matrix.rank * matrix.rows);
+  directions.right.resize(matrix.rank * matrix.columns);
+  const uint64_t left = matrix.offset + matrix.rank * sizeof(float);
+  const uint64_t right = left + directions.left.size() * sizeof(float);
+  FINEDELTA_CHECK(scratch_->read(left, writable(directions.left)));
+  FINEDELTA_CHECK(scratch_->read(right, writable(directions.right)));
   return known;
 }
 
@@ -177,7 +188,8 @@ Result<LossyTensor> LossyFits::tensor(size_t number, double distortion, const Ai
                      .step = made.step,
                      .missing = aim.missing,
                      .number = number,
-                     .step_bytes = step_bytes(made, matrix.elements())};
+                     .step_bytes = static_cast<uint64_t>(
+                         step_bytes(made.step, made.step_bytes, matrix.elements()))};
   if (!made.factors) return tensor;
   FINEDELTA_ASSIGN(LowRankPredictor predictor, LowRankPredictor::make(*made.factors));
   tensor.factors = LowRankAnswer{.record = encode_factors(*made.factors, FactorCode::kAdaptive),
@@ -192,7 +204,7 @@ Result<std::optional<double>> LossyFits::distortion_within(size_t tensor, double
   const auto expected = [&](double logarithm) {
     return expected_error(known, matrix.largest_distortion * std::exp(logarithm));
   };
-  double low = std::log(kLeastPart);
+  double low = std::log(kLeastDistortion);
   double high = 0;
   if (expected(low) > error) return std::nullopt;
   for (int i = 0; i < kHalvings; ++i) {
@@ -210,11 +222,22 @@ Result<uint64_t> LossyFits::bytes_at(double distortion, const PackOptions& optio
         if (!matrices_[i]) return {};
         const Matrix& matrix = *matrices_[i];
         FINEDELTA_ASSIGN(const Approximation made, approximation(matrix, distortion, kBehaviour));
-        bytes += step_bytes(made, matrix.elements());
+        bytes += static_cast<uint64_t>(step_bytes(made.step, made.step_bytes, matrix.elements()));
         if (made.factors) bytes += encode_factors(*made.factors, FactorCode::kAdaptive).size();
         return {};
       }));
   return bytes.load();
+}
+
+Result<double> LossyFits::expected_bytes_at(double distortion) const {
+  double bytes = 0;
+  for (const auto& matrix : matrices_) {
+    if (!matrix || distortion >= matrix->largest_distortion) continue;
+    FINEDELTA_ASSIGN(const Difference known, outline(*matrix));
+    const ExpectedBytes expected = expected_bytes(known, distortion, kBehaviour);
+    bytes += expected.factors + step_bytes(expected.step, expected.steps, matrix->elements());
+  }
+  return bytes;
 }
 
 double LossyFits::largest_distortion() const {
@@ -223,50 +246,6 @@ double LossyFits::largest_distortion() const {
     if (matrix) largest = std::max(largest, matrix->largest_distortion);
   }
   return largest;
-}
-
-namespace {
-
-// A distortion's logarithm, and that of one more than the bytes it takes.
-struct Point {
-  double distortion = 0;
-  double bytes = 0;
-};
-
-// Where a line through both takes `bytes`, but well between them.
-double between(const Point& fine, const Point& coarse, double bytes) {
-  constexpr double kBorder = 0.05;
-  const double part = (bytes - coarse.bytes) / (fine.bytes - coarse.bytes);
-  return coarse.distortion +
-         std::clamp(part, kBorder, 1 - kBorder) * (fine.distortion - coarse.distortion);
-}
-
-}  // namespace
-
-// Finer in large steps, which cost little as coarse ones take few bytes, until that is too many;
-// then between the last two, which come nearer to each other.
-Result<double> LossyFits::distortion_for(uint64_t bytes, const PackOptions& options) const {
-  constexpr int kMostSteps = 60;
-  const double finest = std::log(kLeastPart);
-  const double step = std::log(0.25);
-  const double wanted = std::log1p(static_cast<double>(bytes));
-  const double largest = largest_distortion();
-  Point coarse{.distortion = 0, .bytes = 0};  // takes few enough
-  std::optional<Point> fine;                  // takes too many
-  for (int i = 0; i < kMostSteps && coarse.distortion > finest; ++i) {
-    Point next;
-    next.distortion =
-        fine ? between(*fine, coarse, wanted) : std::max(coarse.distortion + step, finest);
-    FINEDELTA_ASSIGN(const uint64_t taken, bytes_at(largest * std::exp(next.distortion), options));
-    next.bytes = std::log1p(static_cast<double>(taken));
-    if (taken > bytes) {
-      fine = next;
-    } else {
-      coarse = next;
-      if (bytes - taken <= bytes / 512) break;
-    }
-  }
-  return largest * std::exp(coarse.distortion);
 }
 
 }  // namespace finedelta

@@ -32,11 +32,14 @@ struct LossyTensor {
   }
 };
 
+// Distortions are tried down to this part of the largest: factors have 16 bits.
+inline constexpr double kLeastDistortion = 1e-9;
+
 // Of the tensors of all shards, counted in order. What is not lossy is stored exactly: what has no
 // base, is no matrix of F16, BF16 or F32, or holds a NaN or an infinity.
 class LossyFits {
  public:
-  // Reads every matrix three times, and some of its rows once more. The directions wait in a file
+  // Reads every matrix three times at most, and some of its rows once more. The directions wait in a file
   // in `directory`, as they may take more memory than there is: 4 * rank * (rows + columns) bytes
   // for each matrix.
   static Result<LossyFits> make(const Inputs& inputs, const PackPlan& plan,
@@ -57,9 +60,14 @@ class LossyFits {
   // where there is no such.
   Result<std::optional<double>> distortion_within(size_t tensor, double error) const;
 
-  // The smallest distortion at which all lossy tensors take at most so many bytes; nearly all of
-  // them, if they have as much to say.
-  Result<double> distortion_for(uint64_t bytes, const PackOptions& options) const;
+  // What all lossy tensors take, but for how their steps come out: that is estimated.
+  Result<uint64_t> bytes_at(double distortion, const PackOptions& options) const;
+
+  // About as much, in far less time.
+  Result<double> expected_bytes_at(double distortion) const;
+
+  // From this distortion on nothing is stored.
+  [[nodiscard]] double largest_distortion() const;
 
  private:
   struct Matrix {
@@ -78,11 +86,11 @@ class LossyFits {
   class Fitting;
 
   Result<Difference> difference(const Matrix& matrix) const;
+  // Without left and right directions.
+  Result<Difference> outline(const Matrix& matrix) const;
   // Without reading anything from the distortion on from which nothing is stored.
   Result<Approximation> approximation(const Matrix& matrix, double distortion,
                                       const Aim& aim) const;
-  Result<uint64_t> bytes_at(double distortion, const PackOptions& options) const;
-  [[nodiscard]] double largest_distortion() const;
 
   std::vector<std::optional<Matrix>> matrices_;
   std::unique_ptr<ScratchFile> scratch_;

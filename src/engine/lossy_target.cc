@@ -14,7 +14,8 @@ namespace {
 constexpr int kMostAttempts = 10;
 constexpr int kLastAttempts = 6;
 constexpr int kFullSteps = 3;
-constexpr uint64_t kSmallGap = 1024;  // bytes
+constexpr uint64_t kTargetMargin = 512;  // of the target; as near as LossySearch comes
+constexpr uint64_t kSmallGap = 1024;     // bytes
 constexpr uint64_t kIndexPerLossyTensor = 20;
 
 uint64_t wanted_bytes(const LossyTarget& target, const Inputs& inputs) {
@@ -46,6 +47,7 @@ LossySize::LossySize(const Inputs& inputs, const PackPlan& plan, const std::vect
       plan_(plan),
       fits_(fits),
       options_(options),
+      search_(fits, options),
       target_(wanted_bytes(*options.lossy, inputs)),
       aim_(target_),
       beside_(static_cast<int64_t>(index_estimate(plan.index) + side_estimate(plan.index))) {
@@ -75,16 +77,21 @@ Status LossySize::try_pieces() {
   return {};
 }
 
-Result<double> LossySize::expected() const {
+Result<double> LossySize::expected() {
   const int64_t matrices = static_cast<int64_t>(aim_) - beside_;
-  return fits_.distortion_for(static_cast<uint64_t>(std::max(matrices, int64_t{0})), options_);
+  return search_.distortion_for(static_cast<uint64_t>(std::max(matrices, int64_t{0})));
 }
 
-// Tensors that become exact where their factors would take more make sizes jump: after a few
-// attempts, steps up get smaller.
+// What the search finds may be as much too small as it takes for near enough: too large an archive
+// asks for a little less than it has too much. Tensors that become exact where their factors would
+// take more make sizes jump: after a few attempts, steps up get smaller.
 void LossySize::correct(uint64_t bytes) {
   const int64_t over = static_cast<int64_t>(bytes) - static_cast<int64_t>(aim_);
-  beside_ += over > 0 || attempts_ < kFullSteps ? over : over / 2;
+  if (over > 0) {
+    beside_ += over + static_cast<int64_t>(aim_ / kTargetMargin);
+  } else {
+    beside_ += attempts_ < kFullSteps ? over : over / 2;
+  }
 }
 
 Result<bool> LossySize::accept(const archive::Index& index, uint64_t bytes) {

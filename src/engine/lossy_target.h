@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "engine/lossy_fits.h"
+#include "engine/lossy_search.h"
 #include "engine/pack_plan.h"
 #include "finedelta/pack.h"
 #include "finedelta/result.h"
@@ -27,7 +28,7 @@ class LossySize {
   Result<bool> accept(const archive::Index& index, uint64_t bytes);
 
  private:
-  [[nodiscard]] Result<double> expected() const;
+  Result<double> expected();
   Status try_pieces();
   void correct(uint64_t bytes);
 
@@ -35,6 +36,7 @@ class LossySize {
   const PackPlan& plan_;
   const LossyFits& fits_;
   const PackOptions& options_;
+  LossySearch search_;
   uint64_t target_;  // bytes of the archive
   uint64_t aim_;     // at or a little below it, where what is expected is rough
   // Bytes beside those that `fits_` expects, below zero where it expects too many: estimated, then

@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kEvery = 8;  // of the pieces
 
-struct Worker {
+struct TrialWorker {
   LossyPiece piece;
   std::vector<std::byte> value;
   std::vector<std::byte> stored;
@@ -33,7 +33,7 @@ class Trial {
 
   Result<int64_t> run(const PackOptions& options) {
     const unsigned count = affordable_workers(options, kWorkerBytes, 0);
-    std::vector<Worker> workers(count);
+    std::vector<TrialWorker> workers(count);
     FINEDELTA_CHECK(parallel_for(sources_.size(), count, options.cancel,
                                  [&](uint64_t i, unsigned w) { return measure(i, workers[w]); }));
     return more_.load();
@@ -49,7 +49,7 @@ class Trial {
   static constexpr uint64_t kWorkerBytes =
       kLowRankSearchBytes + kChunkUnits * (6 * sizeof(float) + kLossyPieceBytes);
 
-  Status measure(size_t number, Worker& worker) {
+  Status measure(size_t number, TrialWorker& worker) {
     if (!fits_.is_lossy(number)) return {};
     FINEDELTA_ASSIGN(const LossyTensor lossy, fits_.tensor(number, distortion_, kBehaviour));
     if (lossy.step == 0) return {};
@@ -74,7 +74,7 @@ class Trial {
   }
 
   Status code(const LossyTensor& lossy, const archive::Tensor& tensor, uint64_t first,
-              Worker& worker) const {
+              TrialWorker& worker) const {
     const TensorSource base = base_source(inputs_, plan_, tensor.prediction.bases()[0]);
     const uint64_t columns = matrix_shape(tensor.shape).columns;
     FINEDELTA_CHECK(worker.piece.work(lossy, base, {tensor.dtype, columns, first}, worker.value));

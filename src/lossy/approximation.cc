@@ -63,6 +63,14 @@ Approximation approximate(const Difference& difference, double distortion, const
   return made;
 }
 
+ExpectedBytes expected_bytes(const Difference& difference, double distortion, const Aim& aim) {
+  const Steps steps = steps_for(difference, distortion, aim);
+  return {.factors = expected_factor_bytes(difference.rows, difference.columns,
+                                           difference.directions, distortion),
+          .step = steps.step,
+          .steps = steps.bits * difference.elements() / 8};
+}
+
 double expected_error(const Difference& difference, double distortion) {
   return std::sqrt(steps_for(difference, distortion, kLeastError).left /
                    difference.directions.energy);

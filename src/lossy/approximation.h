@@ -47,6 +47,16 @@ struct Approximation {
 [[nodiscard]] Approximation approximate(const Difference& difference, double distortion,
                                         const Aim& aim);
 
+// About what that takes: a rough measure, but one that only needs the values of the directions and
+// the rest.
+struct ExpectedBytes {
+  double factors = 0;
+  float step = 0;  // as of Approximation
+  double steps = 0;
+};
+[[nodiscard]] ExpectedBytes expected_bytes(const Difference& difference, double distortion,
+                                           const Aim& aim);
+
 // The relative error that it may be expected to have with kLeastError, but for the rounding to the
 // tensor's type.
 [[nodiscard]] double expected_error(const Difference& difference, double distortion);

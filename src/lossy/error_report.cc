@@ -11,7 +11,7 @@ namespace finedelta {
 
 namespace {
 
-constexpr size_t kPiece = 4096;  // elements that are widened at a time
+constexpr size_t kWidenedPiece = 4096;  // elements that are widened at a time
 
 void widen(DType dtype, Bytes from, std::vector<float>& to) {
   to.resize(from.size() / dtype_unit(dtype));
@@ -55,27 +55,33 @@ std::optional<ErrorReport> unpack_report(const StoredReport& stored) {
 
 void ErrorSums::add(DType dtype, Bytes fine, Bytes lossy, Bytes base) {
   std::vector<float> f, l, b;
-  const size_t bytes = kPiece * dtype_unit(dtype);
+  const size_t bytes = kWidenedPiece * dtype_unit(dtype);
   for (size_t at = 0; at < fine.size(); at += bytes) {
     const size_t size = std::min(bytes, fine.size() - at);
     widen(dtype, fine.subspan(at, size), f);
     widen(dtype, lossy.subspan(at, size), l);
     widen(dtype, base.subspan(at, size), b);
-    for (size_t i = 0; i < f.size(); ++i) {
-      if (!std::isfinite(f[i]) || !std::isfinite(l[i]) || !std::isfinite(b[i])) continue;
-      const double delta = double{f[i]} - b[i];
-      const double kept = double{l[i]} - b[i];
-      error_ += (kept - delta) * (kept - delta);
-      fine_ += delta * delta;
-      lossy_ += kept * kept;
-      product_ += delta * kept;
-      largest_ = std::max(largest_, std::abs(kept - delta));
-      ++elements_;
-      if (kept == 0) ++zeros_;
-      if (delta == 0) continue;
-      ++changed_;
-      if (delta * kept > 0) ++agreeing_;
-    }
+    add(f, l, b);
+  }
+}
+
+// Without branches: they would be hard to foresee.
+void ErrorSums::add(std::span<const float> fine, std::span<const float> lossy,
+                    std::span<const float> base) {
+  for (size_t i = 0; i < fine.size(); ++i) {
+    const bool finite = std::isfinite(fine[i]) & std::isfinite(lossy[i]) & std::isfinite(base[i]);
+    const double delta = finite ? double{fine[i]} - base[i] : 0;
+    const double kept = finite ? double{lossy[i]} - base[i] : 0;
+    const double error = kept - delta;
+    error_ += error * error;
+    fine_ += delta * delta;
+    lossy_ += kept * kept;
+    product_ += delta * kept;
+    largest_ = std::max(largest_, std::abs(error));
+    elements_ += finite ? 1 : 0;
+    zeros_ += finite & (kept == 0) ? 1 : 0;
+    changed_ += delta != 0 ? 1 : 0;
+    agreeing_ += delta * kept > 0 ? 1 : 0;
   }
 }
 

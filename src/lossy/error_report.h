@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/bytes.h"
 #include "numeric/dtype.h"
@@ -39,6 +40,8 @@ class ErrorSums {
   [[nodiscard]] ErrorReport report() const;
 
  private:
+  void add(std::span<const float> fine, std::span<const float> lossy, std::span<const float> base);
+
   double error_ = 0;  // sums of squares and products
   double fine_ = 0;
   double lossy_ = 0;

@@ -25,6 +25,9 @@ double worth_of(uint64_t rows, uint64_t columns, double value) {
   return value * value / static_cast<double>(rows + columns);
 }
 
+// A step rounds with an error of its square over 12.
+float step_for(double distortion) { return static_cast<float>(std::sqrt(12 * distortion)); }
+
 size_t rank_worth(uint64_t rows, uint64_t columns, const SingularDirections& directions,
                   double distortion) {
   size_t rank = 0;
@@ -132,13 +135,19 @@ double energy_left(uint64_t rows, uint64_t columns, const SingularDirections& di
   return std::max(left, 0.0) + static_cast<double>(rank * (rows + columns)) * distortion;
 }
 
+double expected_factor_bytes(uint64_t rows, uint64_t columns, const SingularDirections& directions,
+                             double distortion) {
+  const size_t rank = rank_worth(rows, columns, directions, distortion);
+  if (rank == 0) return 0;
+  return factor_bits(rows, columns, directions.values, rank, step_for(distortion)) / 8;
+}
+
 std::optional<LossyFactors> lossy_factors(uint64_t rows, uint64_t columns,
                                           const SingularDirections& directions, double distortion) {
   fix_product_blocks();
   const size_t rank = rank_worth(rows, columns, directions, distortion);
   if (rank == 0) return std::nullopt;
-  // A step rounds with an error of its square over 12.
-  auto step = static_cast<float>(std::sqrt(12 * distortion));
+  float step = step_for(distortion);
   auto factors = quantise_with(rows, columns, directions, rank, step);
   // The factors of strong directions may not have enough bits for a fine step.
   for (int coarser = 0; coarser < kMostCoarser && !factors; ++coarser) {

@@ -25,6 +25,10 @@ struct LossyFactors {
                                                         const SingularDirections& directions,
                                                         double distortion);
 
+// About what those take, in bytes; of the directions only the values are needed.
+[[nodiscard]] double expected_factor_bytes(uint64_t rows, uint64_t columns,
+                                           const SingularDirections& directions, double distortion);
+
 // The energy that such factors leave, but for the rounding to the tensor's type.
 [[nodiscard]] double energy_left(uint64_t rows, uint64_t columns,
                                  const SingularDirections& directions, double distortion);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "kernels/product.h"
 #include "predict/low_rank/blocking.h"
 #include "predict/low_rank/difference_rows.h"
 #include "predict/low_rank/rotate.h"
@@ -20,6 +21,7 @@ namespace {
 
 using Matrix = Eigen::MatrixXf;
 using RowMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Block = Eigen::Map<const RowMatrix>;
 
 constexpr size_t kOversampling = 8;
 // Directions weaker than the first by this are rounding errors of F32.
@@ -49,7 +51,7 @@ Status for_each_block(DifferenceRows& rows, Use use) {
     FINEDELTA_ASSIGN(const auto block, rows.read(row));
     const auto columns = static_cast<Eigen::Index>(rows.columns());
     const Eigen::Index count = static_cast<Eigen::Index>(block.size()) / columns;
-    use(static_cast<Eigen::Index>(row), Eigen::Map<const RowMatrix>(block.data(), count, columns));
+    use(static_cast<Eigen::Index>(row), Block(block.data(), count, columns));
   }
   return {};
 }
@@ -60,17 +62,54 @@ double sum_of_squares(std::span<const float> values) {
   return sum;
 }
 
+// A tall matrix by rows, their ends filled up with zeros as kernels/product.h wants them.
+RowMatrix by_rows(const Matrix& matrix) {
+  const size_t width = product_width(static_cast<size_t>(matrix.cols()));
+  RowMatrix rows = RowMatrix::Zero(matrix.rows(), static_cast<Eigen::Index>(width));
+  rows.leftCols(matrix.cols()) = matrix;
+  return rows;
+}
+
+StridedMatrix strided(const Block& block) {
+  const auto rows = static_cast<size_t>(block.rows());
+  const auto columns = static_cast<size_t>(block.cols());
+  return {.data = block.data(),
+          .rows = rows,
+          .columns = columns,
+          .row_step = columns,
+          .column_step = 1};
+}
+
+StridedMatrix transposed(const StridedMatrix& matrix) {
+  return {.data = matrix.data,
+          .rows = matrix.columns,
+          .columns = matrix.rows,
+          .row_step = matrix.column_step,
+          .column_step = matrix.row_step};
+}
+
+// block * w, by rows too.
+RowMatrix product_of(const Block& block, const RowMatrix& w) {
+  RowMatrix product = RowMatrix::Zero(block.rows(), w.cols());
+  add_product(strided(block), w.data(), static_cast<size_t>(w.cols()), product.data());
+  return product;
+}
+
 // W <- orthonormalised D^T D W; returns the energy of D.
 Result<double> iterate(DifferenceRows& rows, Matrix& w) {
-  Matrix next = Matrix::Zero(w.rows(), w.cols());
-  Matrix product;
+  RowMatrix before = by_rows(w);
+  const Eigen::Index sketch = w.cols();
+  w.resize(0, 0);
+  RowMatrix after = RowMatrix::Zero(before.rows(), before.cols());
   double energy = 0;
-  FINEDELTA_CHECK(for_each_block(rows, [&](Eigen::Index, const auto& block) {
-    product.noalias() = block * w;
-    next.noalias() += block.transpose() * product;
+  FINEDELTA_CHECK(for_each_block(rows, [&](Eigen::Index, const Block& block) {
+    const RowMatrix product = product_of(block, before);
+    add_product(transposed(strided(block)), product.data(), static_cast<size_t>(product.cols()),
+                after.data());
     energy += sum_of_squares({block.data(), static_cast<size_t>(block.size())});
   }));
-  w.swap(next);
+  before.resize(0, 0);
+  w = after.leftCols(sketch);
   orthonormalise(w);
   return energy;
 }
@@ -95,9 +134,12 @@ Result<SingularDirections> fit_low_rank(const MatrixPair& pair, const FitOptions
   }
   Matrix y(pair.rows, sketch);
   found.complete = rows.complete();
-  FINEDELTA_CHECK(for_each_block(rows, [&](Eigen::Index first, const auto& block) {
-    y.middleRows(first, block.rows()).noalias() = block * w;
-  }));
+  {
+    const RowMatrix right = by_rows(w);
+    FINEDELTA_CHECK(for_each_block(rows, [&](Eigen::Index first, const Block& block) {
+      y.middleRows(first, block.rows()) = product_of(block, right).leftCols(y.cols());
+    }));
+  }
   const std::vector<float> values = diagonalise(y, w);
   size_t rank = 0;
   while (rank < std::min(options.rank, values.size()) && values[rank] > kWeakest * values[0]) {

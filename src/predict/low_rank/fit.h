@@ -33,9 +33,10 @@ struct FitOptions {
 // Elements that are not finite, or differ by more than 1e15, count as unchanged. An error is one of
 // the reads'.
 //
-// Time: passes * 4 * elements * (rank + 8) floating-point operations. Memory, with R = rank + 8:
-// 4 * R * (columns + 2 * max(rows, columns)) bytes and one block of rows: 10 bytes for each of 2^20
-// elements, or of one row if that has more. The same bits on one machine, on whichever core.
+// Time: passes * 4 * elements * (rank + 8) floating-point operations. Memory, with R = rank + 8,
+// rounded up to 16: 4 * R * (columns + 2 * max(rows, columns)) bytes and one block of rows: 10
+// bytes for each of 2^20 elements, or of one row if that has more. The same bits on one machine, on
+// whichever core.
 Result<SingularDirections> fit_low_rank(const MatrixPair& pair, const FitOptions& options);
 
 }  // namespace finedelta

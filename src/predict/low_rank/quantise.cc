@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <numbers>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -29,16 +30,15 @@ struct Steps {
   float scale;
   std::vector<uint8_t> shifts;
 
-  Steps(const SingularDirections& directions, size_t rank, float step)
-      : scale(step * step / directions.values[0]) {
+  Steps(std::span<const float> values, size_t rank, float step) : scale(step * step / values[0]) {
     for (size_t k = 0; k < rank; ++k) {
-      const double shift = std::round(std::log2(directions.values[0] / directions.values[k]));
+      const double shift = std::round(std::log2(values[0] / values[k]));
       shifts.push_back(static_cast<uint8_t>(std::clamp(shift, 0.0, double{kLargestShift})));
     }
   }
   // One over the step of direction k, times the root of its singular value.
-  [[nodiscard]] float gain(const SingularDirections& directions, size_t k) const {
-    return std::sqrt(directions.values[k] / (scale * static_cast<float>(1u << shifts[k])));
+  [[nodiscard]] float gain(std::span<const float> values, size_t k) const {
+    return std::sqrt(values[k] / (scale * static_cast<float>(1u << shifts[k])));
   }
 };
 
@@ -46,20 +46,6 @@ struct Steps {
 // other one of that spread has more.
 double bits_per_factor(double square) {
   return 0.5 * std::log2(2 * std::numbers::pi * std::numbers::e * (square + 1.0 / 12));
-}
-
-double factor_bits(const MatrixPair& pair, const SingularDirections& directions, size_t rank,
-                   float step) {
-  const Steps steps(directions, rank, step);
-  double bits = 0;
-  for (size_t k = 0; k < rank; ++k) {
-    const double gain = steps.gain(directions, k);
-    for (const uint64_t length : {pair.rows, pair.columns}) {
-      const auto count = static_cast<double>(length);
-      bits += count * bits_per_factor(gain * gain / count) + kBitsPerColumn;
-    }
-  }
-  return bits;
 }
 
 // Rows of both matrices, evenly spread, and the left directions at those rows.
@@ -119,6 +105,20 @@ constexpr std::array<size_t, 14> kRanks = {1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64
 
 }  // namespace
 
+double factor_bits(uint64_t rows, uint64_t columns, std::span<const float> values, size_t rank,
+                   float step) {
+  const Steps steps(values, rank, step);
+  double bits = 0;
+  for (size_t k = 0; k < rank; ++k) {
+    const double gain = steps.gain(values, k);
+    for (const uint64_t length : {rows, columns}) {
+      const auto count = static_cast<double>(length);
+      bits += count * bits_per_factor(gain * gain / count) + kBitsPerColumn;
+    }
+  }
+  return bits;
+}
+
 int16_t nearest_factor(float value) {
   const float within = std::clamp(value, -32767.0f, 32767.0f);
   return static_cast<int16_t>(within + std::copysign(0.5f, within));
@@ -127,12 +127,12 @@ int16_t nearest_factor(float value) {
 std::optional<Factors> quantise_with(uint64_t rows, uint64_t columns,
                                      const SingularDirections& directions, size_t rank,
                                      float step) {
-  const Steps steps(directions, rank, step);
+  const Steps steps(directions.values, rank, step);
   if (!is_low_rank_scale(steps.scale)) return std::nullopt;
   Factors factors = {
       .rows = rows, .columns = columns, .scale = steps.scale, .shifts = steps.shifts};
   for (size_t k = 0; k < rank; ++k) {
-    const float gain = steps.gain(directions, k);
+    const float gain = steps.gain(directions.values, k);
     for (uint64_t i = 0; i < rows; ++i) {
       factors.left.push_back(nearest_factor(directions.left[k * rows + i] * gain));
     }
@@ -218,7 +218,8 @@ class Search {
     }
     const auto bits = sample_.bits_with(rank(point), step(point));
     if (bits) point.residual_bits = *bits;
-    point.factor_bits = factor_bits(pair_, directions_, rank(point), step(point));
+    point.factor_bits =
+        factor_bits(pair_.rows, pair_.columns, directions_.values, rank(point), step(point));
     seen_[{rank_index, step_index}] = point;
     return point;
   }

@@ -2,7 +2,10 @@
 #ifndef FINEDELTA_PREDICT_LOW_RANK_QUANTISE_H_
 #define FINEDELTA_PREDICT_LOW_RANK_QUANTISE_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 
 #include "finedelta/result.h"
 #include "predict/low_rank/factors.h"
@@ -27,6 +30,10 @@ Result<LowRankChoice> quantise(const MatrixPair& pair, const SingularDirections&
 [[nodiscard]] std::optional<Factors> quantise_with(uint64_t rows, uint64_t columns,
                                                    const SingularDirections& directions,
                                                    size_t rank, float step);
+
+// About what those take, in bits, as `values`, falling and above 0, are the singular ones.
+[[nodiscard]] double factor_bits(uint64_t rows, uint64_t columns, std::span<const float> values,
+                                 size_t rank, float step);
 
 // The nearest factor, away from zero in the middle of two; within what a factor may be.
 [[nodiscard]] int16_t nearest_factor(float value);
