@@ -6,7 +6,7 @@ SOURCES = find include src cli tests fuzz examples bench -name '*.cc' -o -name '
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 
-.PHONY: build test demo bench bench-quality install format check-format check-includes tidy clean help
+.PHONY: build test demo bench bench-quality install format check-format check-includes tidy analyze clean help
 
 build:  ## the library and the program build/release/finedelta
 	scripts/setup.sh build
@@ -49,10 +49,15 @@ check-includes:
 	scripts/setup.sh ci
 	python3 scripts/check_includes.py
 
-tidy:  ## clang-tidy over the library and the program
+tidy:  ## clang-tidy over the library and the program, a folder at a time
 	scripts/setup.sh ci
-	cmake --preset asan -B build/tidy -DCMAKE_UNITY_BUILD=OFF
-	run-clang-tidy-19 -quiet -j $(JOBS) -p build/tidy '^$(CURDIR)/(src|cli)/'
+	cmake --preset asan
+	run-clang-tidy-19 -quiet -j $(JOBS) -p build/asan '^$(CURDIR)/(build/asan/)?(src|cli)/'
+
+analyze:  ## the checks of clang-tidy that follow paths through the code: a quarter of an hour
+	scripts/setup.sh ci
+	cmake --preset asan -B build/analyze -DCMAKE_UNITY_BUILD=OFF
+	run-clang-tidy-19 -quiet -j $(JOBS) -p build/analyze -checks='-*,clang-analyzer-*' '^$(CURDIR)/(src|cli)/'
 
 clean:  ## remove everything that was built
 	rm -rf build

@@ -39,9 +39,9 @@ inline constexpr double kLeastDistortion = 1e-9;
 // base, is no matrix of F16, BF16 or F32, or holds a NaN or an infinity.
 class LossyFits {
  public:
-  // Reads every matrix three times at most, and some of its rows once more. The directions wait in a file
-  // in `directory`, as they may take more memory than there is: 4 * rank * (rows + columns) bytes
-  // for each matrix.
+  // Reads every matrix three times at most, and some of its rows once more. The directions wait in
+  // a file in `directory`, as they may take more memory than there is: 4 * rank * (rows + columns)
+  // bytes for each matrix.
   static Result<LossyFits> make(const Inputs& inputs, const PackPlan& plan,
                                 const std::string& directory, const PackOptions& options);
 

@@ -17,6 +17,8 @@ constexpr double kBelow = 1.0 / 1024;
 // Guesses that failed before the interval is cut.
 constexpr int kGuesses = 6;
 constexpr int kMostMeasured = 60;
+// How precisely a guess is made.
+constexpr double kPrecise = 1e-4;
 // Distortions nearer to each other give the same bytes, but where these jump.
 constexpr double kLeastInterval = 1e-6;
 
@@ -51,7 +53,6 @@ Result<LossySearch::Point> LossySearch::measure(double distortion) const {
 // Where the rough measure, corrected by how much it is off at the nearest known distortion, finds
 // what is wanted.
 Result<double> LossySearch::guess(const Bracket& around, double wanted) const {
-  constexpr double kPrecise = 1e-4;
   const Point& nearest = around.fine && (around.coarse.bytes == 0 ||
                                          around.fine->bytes - wanted < wanted - around.coarse.bytes)
                              ? *around.fine
@@ -75,9 +76,12 @@ Result<double> LossySearch::distortion_for(uint64_t bytes) {
     const double end = around.fine ? around.fine->distortion : kFinest;
     if (wanted - around.coarse.bytes <= kNearEnough) break;
     if (around.coarse.distortion - end <= kLeastInterval) break;
-    double next = (around.coarse.distortion + end) / 2;
+    const double middle = (around.coarse.distortion + end) / 2;
+    double next = middle;
     if (i < kGuesses) {
       FINEDELTA_ASSIGN(next, guess(around, wanted));
+      // Nothing new would be measured there.
+      if (around.coarse.distortion - next < kPrecise) next = middle;
     }
     FINEDELTA_ASSIGN(const Point point, measure(next));
     known_.push_back(point);

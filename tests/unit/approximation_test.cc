@@ -164,6 +164,28 @@ TEST(Approximation, FinerStepsTakeMoreBytes) {
   EXPECT_NEAR(fine - coarse, kRows * kColumns / 8.0, 0.1 * kRows * kColumns / 8);
 }
 
+// What is expected of the factors' bytes, and exactly what the steps are expected to take.
+TEST(Approximation, ItsBytesAreExpected) {
+  Matrices matrices = noisy(0.01f);
+  const Difference known = difference_of(matrices);
+  for (const double distortion : {1e-8, 1e-7, 1e-6, 1e-5}) {
+    const Approximation made = approximate(known, distortion, kBehaviour);
+    ASSERT_TRUE(made.factors.has_value());
+    const auto stored =
+        static_cast<double>(encode_factors(*made.factors, FactorCode::kAdaptive).size());
+    Difference outline = known;
+    outline.directions.left.clear();
+    outline.directions.right.clear();
+    const ExpectedBytes expected = expected_bytes(outline, distortion, kBehaviour);
+    EXPECT_NEAR(expected.factors / stored, 1, 0.15) << distortion;
+    EXPECT_EQ(expected.step, made.step);
+    EXPECT_EQ(expected.steps, made.step_bytes);
+  }
+  const ExpectedBytes none = expected_bytes({.rows = kRows, .columns = kColumns}, 1e-6, kBehaviour);
+  EXPECT_EQ(none.factors, 0);
+  EXPECT_EQ(none.steps, 0);
+}
+
 TEST(Approximation, NothingOfNothing) {
   const Difference none{.rows = kRows, .columns = kColumns};
   const Approximation made = approximate(none, 1e-6, kBehaviour);

@@ -15,7 +15,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-
 std::vector<float> sample(uint64_t seed, size_t count = 1000) {
   std::vector<float> values;
   uint64_t state = seed;
