@@ -12,8 +12,8 @@ namespace finedelta {
 namespace {
 
 // Of the bytes wanted: what is near enough, and where guesses aim.
-constexpr double kNearEnough = 1.0 / 512;
-constexpr double kBelow = 1.0 / 1024;
+constexpr double kNearEnough = 1.0 / kSearchPrecision;
+constexpr double kBelow = kNearEnough / 2;
 // Guesses that failed before the interval is cut.
 constexpr int kGuesses = 6;
 constexpr int kMostMeasured = 60;
@@ -38,15 +38,17 @@ LossySearch::Bracket LossySearch::bracket(double wanted) const {
   return around;
 }
 
+double LossySearch::distortion_at(double logarithm) const {
+  return fits_.largest_distortion() * std::exp(logarithm);
+}
+
 Result<double> LossySearch::expected(double distortion) const {
-  FINEDELTA_ASSIGN(const double bytes,
-                   fits_.expected_bytes_at(fits_.largest_distortion() * std::exp(distortion)));
+  FINEDELTA_ASSIGN(const double bytes, fits_.expected_bytes_at(distortion_at(distortion)));
   return std::log1p(bytes);
 }
 
 Result<LossySearch::Point> LossySearch::measure(double distortion) const {
-  FINEDELTA_ASSIGN(const uint64_t bytes,
-                   fits_.bytes_at(fits_.largest_distortion() * std::exp(distortion), options_));
+  FINEDELTA_ASSIGN(const uint64_t bytes, fits_.bytes_at(distortion_at(distortion), options_));
   return Point{.distortion = distortion, .bytes = std::log1p(static_cast<double>(bytes))};
 }
 
@@ -57,8 +59,11 @@ Result<double> LossySearch::guess(const Bracket& around, double wanted) const {
                                          around.fine->bytes - wanted < wanted - around.coarse.bytes)
                              ? *around.fine
                              : around.coarse;
-  FINEDELTA_ASSIGN(const double rough, expected(nearest.distortion));
-  const double off = nearest.bytes == 0 ? 0 : nearest.bytes - rough;
+  double off = 0;
+  if (nearest.bytes > 0) {
+    FINEDELTA_ASSIGN(const double rough, expected(nearest.distortion));
+    off = nearest.bytes - rough;
+  }
   double coarse = around.coarse.distortion;
   double fine = around.fine ? around.fine->distortion : kFinest;
   while (coarse - fine > kPrecise) {
@@ -87,7 +92,7 @@ Result<double> LossySearch::distortion_for(uint64_t bytes) {
     known_.push_back(point);
     around = bracket(wanted);
   }
-  return fits_.largest_distortion() * std::exp(around.coarse.distortion);
+  return distortion_at(around.coarse.distortion);
 }
 
 }  // namespace finedelta

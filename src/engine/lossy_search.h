@@ -12,6 +12,9 @@
 
 namespace finedelta {
 
+// What is found takes at most one part in so many less than is asked for, where sizes do not jump.
+inline constexpr uint64_t kSearchPrecision = 512;
+
 // Remembers what it measured: one search finds quickly where another has been. `fits` and
 // `options` must outlive it.
 class LossySearch {
@@ -36,6 +39,8 @@ class LossySearch {
   };
   [[nodiscard]] Bracket bracket(double wanted) const;
   [[nodiscard]] Result<double> guess(const Bracket& around, double wanted) const;
+  // Of a logarithm, as in Point.
+  [[nodiscard]] double distortion_at(double logarithm) const;
   [[nodiscard]] Result<double> expected(double distortion) const;
   [[nodiscard]] Result<Point> measure(double distortion) const;
 

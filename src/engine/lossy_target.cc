@@ -14,8 +14,7 @@ namespace {
 constexpr int kMostAttempts = 10;
 constexpr int kLastAttempts = 6;
 constexpr int kFullSteps = 3;
-constexpr uint64_t kTargetMargin = 512;  // of the target; as near as LossySearch comes
-constexpr uint64_t kSmallGap = 1024;     // bytes
+constexpr uint64_t kSmallGap = 1024;  // bytes
 constexpr uint64_t kIndexPerLossyTensor = 20;
 
 uint64_t wanted_bytes(const LossyTarget& target, const Inputs& inputs) {
@@ -88,7 +87,7 @@ Result<double> LossySize::expected() {
 void LossySize::correct(uint64_t bytes) {
   const int64_t over = static_cast<int64_t>(bytes) - static_cast<int64_t>(aim_);
   if (over > 0) {
-    beside_ += over + static_cast<int64_t>(aim_ / kTargetMargin);
+    beside_ += over + static_cast<int64_t>(aim_ / kSearchPrecision);
   } else {
     beside_ += attempts_ < kFullSteps ? over : over / 2;
   }

@@ -5,13 +5,11 @@
 #include "base/error.h"
 #include "base/file_hash.h"
 #include "base/threads.h"
+#include "engine/encoded_chunk.h"
 
 namespace finedelta {
 
 namespace {
-
-// With SHA-256, results wait for their turn: up to so many for each worker.
-constexpr uint64_t kRebuiltWaiting = 2;
 
 // The tensor that a chunk of the shard belongs to. A tensor without bytes has no chunk and shares
 // its first chunk's number with the tensor behind it.
@@ -27,7 +25,7 @@ Rebuilder::Rebuilder(const archive::Archive& archive, const BaseSet& bases, cons
                      ProgressMeter& progress)
     : archive_(archive), bases_(bases), options_(options), progress_(progress) {
   const uint64_t bytes = decoder_bytes(archive.index);
-  const unsigned workers = affordable_workers(options, bytes + kRebuiltWaiting * bytes / 5, 0);
+  const unsigned workers = affordable_workers(options, bytes + kWaiting * bytes / 5, 0);
   decoders_.reserve(workers);
   for (unsigned i = 0; i < workers; ++i) decoders_.emplace_back(archive, bases);
   results_.resize(workers);
@@ -101,7 +99,7 @@ Status Rebuilder::chunks(uint64_t count, const Locate& locate, const Decode& dec
   if (!sink.sha256) return parallel_for(count, workers, options_.cancel, decode_and_write);
   using Value = std::vector<std::byte>;
   return parallel_ordered(
-      count, workers, (1 + kRebuiltWaiting) * workers, options_.cancel,
+      count, workers, (1 + kWaiting) * workers, options_.cancel,
       [&](uint64_t number, unsigned worker) -> Result<Value> {
         FINEDELTA_CHECK(decode_and_write(number, worker));
         return std::move(results_[worker]);

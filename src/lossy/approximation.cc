@@ -32,7 +32,7 @@ Steps steps_for(const Difference& difference, double distortion, const Aim& aim)
       energy_left(difference.rows, difference.columns, difference.directions, distortion);
   const double mean = left / difference.elements();
   const double of_sample = mean_square(difference.rest);
-  const auto step = static_cast<float>(std::sqrt(12 * distortion));
+  const float step = step_for(distortion);
   if (of_sample == 0 || !std::isnormal(step)) return {.left = left};
   std::vector<float> values = difference.rest;
   const auto larger = static_cast<float>(std::sqrt(mean / of_sample));

@@ -25,9 +25,6 @@ double worth_of(uint64_t rows, uint64_t columns, double value) {
   return value * value / static_cast<double>(rows + columns);
 }
 
-// A step rounds with an error of its square over 12.
-float step_for(double distortion) { return static_cast<float>(std::sqrt(12 * distortion)); }
-
 size_t rank_worth(uint64_t rows, uint64_t columns, const SingularDirections& directions,
                   double distortion) {
   size_t rank = 0;
@@ -122,6 +119,8 @@ bool is_zero(const Factors& factors) {
 }
 
 }  // namespace
+
+float step_for(double distortion) { return static_cast<float>(std::sqrt(12 * distortion)); }
 
 double largest_distortion(uint64_t rows, uint64_t columns, const SingularDirections& directions) {
   return directions.rank() == 0 ? 0 : worth_of(rows, columns, directions.values[0]);

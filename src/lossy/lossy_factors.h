@@ -10,6 +10,9 @@
 
 namespace finedelta {
 
+// The step that rounds with such a mean square error, which is its square over 12.
+[[nodiscard]] float step_for(double distortion);
+
 // `distortion` is the mean square error that every value of the factors may add to the difference
 // of fine-tune and base, the same for all matrices of a model; above 0. docs/lossy.md says how this
 // was chosen.

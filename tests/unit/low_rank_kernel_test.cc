@@ -20,8 +20,6 @@
 namespace finedelta {
 namespace {
 
-size_t size_of(DType type) { return dtype_bits(type) / 8; }
-
 // Factors as large as the bound on their sum allows, with many zeros among them.
 std::vector<int16_t> random_factors(size_t rank, size_t length, uint64_t seed) {
   std::mt19937_64 engine(seed);
@@ -53,7 +51,7 @@ struct Matrix {
 std::vector<std::byte> reference(DType type, const LowRankProduct& product, uint64_t first,
                                  Bytes base) {
   std::vector<std::byte> out(base.size());
-  const size_t count = base.size() / size_of(type);
+  const size_t count = base.size() / dtype_unit(type);
   const auto add = [&]<class Type>() {
     scalar::add_low_rank<Type>(product, first, count, base.data(), out.data());
   };
@@ -130,11 +128,12 @@ TEST_P(LowRankKernelTarget, EqualsTheScalarReferenceForEveryShapeAndRange) {
       for (const size_t rank : {1, 2, 3, 8, 33}) {
         const Matrix matrix(rows, columns, rank, 0x1.234p-20f, ++seed);
         const size_t elements = rows * columns;
-        const auto base = pseudo_random_bytes(elements * size_of(type), seed);
+        const auto base = pseudo_random_bytes(elements * dtype_unit(type), seed);
         for (const size_t first : {size_t{0}, elements / 3, elements - 1}) {
           for (const size_t count :
                {size_t{0}, size_t{1}, (elements - first) / 2, elements - first}) {
-            const auto part = Bytes(base).subspan(first * size_of(type), count * size_of(type));
+            const auto part =
+                Bytes(base).subspan(first * dtype_unit(type), count * dtype_unit(type));
             std::vector<std::byte> out(part.size() + 1, std::byte{0xA5});
             add_low_rank(type, matrix.product, first, count, part.data(), out.data());
             EXPECT_EQ(out.back(), std::byte{0xA5});
@@ -154,7 +153,7 @@ std::vector<std::byte> every_kind(DType type, float scale) {
   constexpr size_t kColumns = 1009, kRows = 250, kCount = kRows * kColumns;
   const auto samples = std::as_bytes(std::span(float_samples()));
   const Matrix matrix(kRows, kColumns, 5, scale, 7);
-  std::vector<std::byte> out(kCount * size_of(type));
+  std::vector<std::byte> out(kCount * dtype_unit(type));
   add_low_rank(type, matrix.product, 0, kCount, samples.data(), out.data());
   return out;
 }

@@ -134,7 +134,7 @@ Result<SingularDirections> fit_low_rank(const MatrixPair& pair, const FitOptions
   }
   Matrix y(pair.rows, sketch);
   found.complete = rows.complete();
-  {
+  {  // Not kept while y is taken apart: it may be large.
     const RowMatrix right = by_rows(w);
     FINEDELTA_CHECK(for_each_block(rows, [&](Eigen::Index first, const Block& block) {
       y.middleRows(first, block.rows()) = product_of(block, right).leftCols(y.cols());
