@@ -1,12 +1,12 @@
 # Short names for the usual steps. Everything they make lies in build/.
 JOBS ?= $(shell nproc)
-SOURCES = find include src cli tests fuzz examples bench -name '*.cc' -o -name '*.h' -o -name '*.c'
+SOURCES = find include src cli python tests fuzz examples bench -name '*.cc' -o -name '*.h' -o -name '*.c'
 
 # Compiler cache hits in another clone or folder too.
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 
-.PHONY: build test demo bench bench-quality install format check-format check-includes tidy analyze clean help
+.PHONY: build test test-extras wheel demo bench bench-quality install format check-format check-includes tidy analyze clean help
 
 build:  ## the library and the program build/release/finedelta
 	scripts/setup.sh build
@@ -17,7 +17,17 @@ test:  ## build and run every test
 	scripts/setup.sh test
 	cmake --preset release -DFINEDELTA_TESTS=ON
 	cmake --build --preset release -j $(JOBS)
+	scripts/wheel.sh
 	ctest --preset release -j $(JOBS)
+
+test-extras: wheel  ## test the Python package with PyTorch, transformers and Ray: some gigabytes to install
+	scripts/setup.sh extras
+	FINEDELTA_VENV=build/venv-extras FINEDELTA_PROGRAM=build/python/finedelta/bin/finedelta \
+	  tests/run_pytest.sh tests/extras
+
+wheel:  ## the Python package, as build/dist/finedelta-*.whl
+	scripts/setup.sh test
+	scripts/wheel.sh
 
 demo: build  ## pack, check and rebuild a small real fine-tune
 	scripts/demo.sh

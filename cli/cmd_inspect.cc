@@ -33,7 +33,8 @@ Json file_json(const FileSummary& file) {
           {"original_sha256",
            file.original_sha256.empty() ? Json(nullptr) : Json(file.original_sha256)},
           {"first_layer_sha256",
-           file.first_layer_sha256.empty() ? Json(nullptr) : Json(file.first_layer_sha256)}};
+           file.first_layer_sha256.empty() ? Json(nullptr) : Json(file.first_layer_sha256)},
+          {"metadata", file.metadata.empty() ? Json(nullptr) : Json::parse(file.metadata)}};
 }
 
 Json error_json(const std::optional<TensorError>& error) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks that code includes only what lies below it: what the folders' order allows, nothing but
-the standard library in the public headers, and nothing but those and its own in the program. Prints file, line and reason of every violation."""
+the standard library in the public headers, and nothing but those and its own in the program and in
+the Python package's module. Prints file, line and reason of every violation."""
 
 import re
 import sys
@@ -56,15 +57,15 @@ def source_violation(root, folder, bracket, target):
     return missing(root / "src", target)
 
 
-def program_violation(root, bracket, target):
+def program_violation(root, area, bracket, target):
     if bracket == "<":
         return None
     first = target.split("/")[0]
     if first == PUBLIC:
         return missing(root / "include", target)
     if first in LEVELS:
-        return f'the program may not include "{target}": only public headers and its own'
-    return missing(root / "cli", target)
+        return f'{area} may not include "{target}": only public headers and its own'
+    return missing(root / area, target)
 
 
 def missing(folder, target):
@@ -76,7 +77,9 @@ def violation(root, path, bracket, target):
     if area == "include":
         return public_violation(root, bracket, target)
     if area == "cli":
-        return program_violation(root, bracket, target)
+        return program_violation(root, "cli", bracket, target)
+    if area == "python":
+        return program_violation(root, "python/src", bracket, target)
     if rest[0] not in LEVELS:
         return f"scripts/check_includes.py does not know the place of src/{rest[0]}"
     return source_violation(root, rest[0], bracket, target)
@@ -85,7 +88,7 @@ def violation(root, path, bracket, target):
 def check(root):
     """Returns one line of text for each violation."""
     found = []
-    for area in ("include", "src", "cli"):
+    for area in ("include", "src", "cli", "python/src"):
         for path in sorted((root / area).rglob("*")):
             if path.suffix not in SUFFIXES:
                 continue

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing to build (build), test (test), check everything (ci) or measure what models
-# do (quality: PyTorch, some gigabytes) on Debian 12 or newer and Ubuntu 24.04 or newer. Elsewhere it
-# says what is needed and goes on if it is there.
+# Installs what is missing to build (build), test (test), test what the Python package does with PyTorch,
+# transformers and Ray (extras: some gigabytes), check everything (ci) or measure what models do (quality:
+# PyTorch again) on Debian 12 or newer and Ubuntu 24.04 or newer. Elsewhere it says what is needed and goes
+# on if it is there.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -9,11 +10,11 @@ cd "$(dirname "$0")/.."
 kBuildPackages=(g++ cmake ninja-build ccache libhwy-dev libzstd-dev libxxhash-dev libssl-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev libeigen3-dev)
 kPythonPackages=(python3-venv ca-certificates)
-kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev "${kPythonPackages[@]}")
+kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev python3-dev "${kPythonPackages[@]}")
 kCiPackages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev libbenchmark-dev)
 
 usage() {
-  echo "usage: scripts/setup.sh build|test|ci|quality" >&2
+  echo "usage: scripts/setup.sh build|test|extras|ci|quality" >&2
   exit 2
 }
 
@@ -133,7 +134,7 @@ tools=(g++ cmake ninja)
 step=$1
 case $step in
   build) ;;
-  test)
+  test | extras)
     packages+=("${kTestPackages[@]}")
     ;;
   ci)
@@ -149,6 +150,10 @@ esac
 
 ensure_packages
 case $step in
-  test | ci) ensure_venv build/venv tests/requirements.txt ;;
+  test) ensure_venv build/venv tests/requirements.txt ;;
+  extras | ci)
+    ensure_venv build/venv tests/requirements.txt
+    ensure_venv build/venv-extras tests/requirements-extras.txt
+    ;;
   quality) ensure_venv build/venv-quality bench/quality/requirements.txt ;;
 esac

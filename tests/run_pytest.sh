@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Runs the Python tests of the given folders. FINEDELTA_PROGRAM names the program under test,
-# FINEDELTA_PAIRS the folder of real model pairs.
+# FINEDELTA_PAIRS the folder of real model pairs, FINEDELTA_VENV another virtual environment than
+# build/venv.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-python=$root/build/venv/bin/python
+python=$root/${FINEDELTA_VENV:-build/venv}/bin/python
 if [[ ! -x $python ]]; then
-  echo "The Python tests need $root/build/venv: run scripts/setup.sh test" >&2
+  echo "The Python tests need $python: run scripts/setup.sh" >&2
   exit 1
 fi
 if [[ ! -x ${FINEDELTA_PROGRAM:-} ]]; then
@@ -16,8 +17,8 @@ fi
 
 # The clone is not to be written to: no caches, no .pyc files.
 export PYTHONDONTWRITEBYTECODE=1
-# What several folders share.
-export PYTHONPATH=$root/tests/support_py
+# What several folders share, and the package as scripts/wheel.sh made it.
+export PYTHONPATH=$root/tests/support_py:$root/build/python
 cd "$root"
 exec "$python" -m pytest -q -p no:cacheprovider -o tmp_path_retention_policy=failed \
   --rootdir "$root/tests" "$@"

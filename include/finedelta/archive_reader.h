@@ -25,6 +25,13 @@ struct ExtractReport {
   bool lossy = false;  // a tensor is not what was packed: finedelta/inspect.h has the errors
 };
 
+// Bytes of a tensor, and where they go. No two of a call may overlap there.
+struct TensorRead {
+  size_t tensor = 0;   // index into ArchiveReader::tensors
+  uint64_t first = 0;  // byte of the tensor
+  std::span<std::byte> to;
+};
+
 // An open archive. Reading touches the index, the chunks that overlap what is asked for and the
 // same range of the base, nothing else; every chunk that is read is checked.
 // Const members may be called from several threads at once.
@@ -39,7 +46,11 @@ class ArchiveReader {
   ArchiveReader& operator=(ArchiveReader&&) noexcept;
   ~ArchiveReader();
 
-  // In order of the archive: shards by path, tensors by their place in the shard.
+  // As `inspect` tells, but without the ranks.
+  [[nodiscard]] const ArchiveSummary& summary() const;
+
+  // Those of the summary, in order of the archive: shards by path, tensors by their place in the
+  // shard.
   [[nodiscard]] const std::vector<TensorSummary>& tensors() const;
 
   // Index of the tensor called `name`; where several shards have one, the first.
@@ -48,6 +59,10 @@ class ArchiveReader {
   // Fills `to` with the bytes of a tensor from byte `first` on. kUsage when the range leaves the
   // tensor; kWrongBase, kDamaged, kFailure.
   Status read(size_t tensor, uint64_t first, std::span<std::byte> to) const;
+
+  // Several reads at once, in parallel and with progress, as the options say that the reader was
+  // opened with. On an error, what was to be filled holds anything.
+  Status read(std::span<const TensorRead> reads) const;
 
   // Writes parts of tensors to a new safetensors file. A selection is "NAME" or
   // "NAME[START:STOP]": rows START (default 0) to STOP (excluded; default all) of the first

@@ -68,6 +68,8 @@ struct FileSummary {
   std::string original_sha256;
   // Of a shard of a progressive archive: what comes out of the first layer.
   std::string first_layer_sha256;
+  // Of a shard: "__metadata__" of its header, a JSON object of strings; empty where it has none.
+  std::string metadata;
 };
 
 struct ArchiveSummary {

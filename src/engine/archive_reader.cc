@@ -1,7 +1,5 @@
 #include "finedelta/archive_reader.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/guard.h"
 #include "engine/reader_state.h"
@@ -11,7 +9,7 @@
 namespace finedelta {
 
 ArchiveReader::State::State(archive::Archive opened, const Options& given)
-    : options(given), archive(std::move(opened)), summaries(summarize_tensors(archive.index)) {
+    : options(given), archive(std::move(opened)), summary(summarize(archive)) {
   for (const archive::File& file : archive.index.files) {
     for (const archive::Tensor& tensor : file.tensors) {
       places.emplace(tensor.name, tensors.size());
@@ -35,18 +33,6 @@ std::vector<std::string> ArchiveReader::State::inputs() {
   std::vector<std::string> out = bases->all_locations();
   out.push_back(archive.file.path());
   return out;
-}
-
-Status ArchiveReader::State::read_chunk(
-    Decoder& decoder, const archive::Tensor& tensor, uint64_t number, uint64_t first, uint64_t end,
-    std::vector<std::byte>& value,
-    const std::function<Status(uint64_t offset, Bytes bytes)>& use) const {
-  const uint64_t begin = number * archive.index.units_per_chunk() * dtype_unit(tensor.dtype);
-  value.resize(archive::chunk_bytes(archive.index, tensor, number));
-  FINEDELTA_CHECK(decoder.tensor_chunk(tensor, number, value));
-  const uint64_t from = std::max(first, begin);
-  const uint64_t to = std::min(end, begin + value.size());
-  return use(from - first, Bytes(value).subspan(from - begin, to - from));
 }
 
 std::unique_ptr<Decoder> ArchiveReader::State::take_decoder() {
@@ -81,41 +67,14 @@ Result<ArchiveReader> ArchiveReader::open(const std::string& archive,
   });
 }
 
-const std::vector<TensorSummary>& ArchiveReader::tensors() const { return state_->summaries; }
+const ArchiveSummary& ArchiveReader::summary() const { return state_->summary; }
+
+const std::vector<TensorSummary>& ArchiveReader::tensors() const { return summary().tensors; }
 
 std::optional<size_t> ArchiveReader::find(std::string_view name) const {
   const auto place = state_->places.find(name);
   if (place == state_->places.end()) return std::nullopt;
   return place->second;
-}
-
-Status ArchiveReader::read(size_t tensor, uint64_t first, std::span<std::byte> to) const {
-  return guarded([&]() -> Status {
-    if (tensor >= state_->tensors.size()) {
-      return fail(ErrorCode::kUsage, "the archive has no tensor number {}", tensor);
-    }
-    const archive::Tensor& wanted = *state_->tensors[tensor];
-    if (first > wanted.bytes || to.size() > wanted.bytes - first) {
-      return fail(ErrorCode::kUsage, "tensor {} has {} bytes; {} bytes at {} are not all inside",
-                  quote(wanted.name), wanted.bytes, to.size(), first);
-    }
-    if (to.empty()) return {};
-    FINEDELTA_CHECK(state_->require_bases(wanted));
-    const uint64_t chunk = state_->archive.index.units_per_chunk() * dtype_unit(wanted.dtype);
-    const uint64_t end = first + to.size();
-    std::unique_ptr<Decoder> decoder = state_->take_decoder();
-    std::vector<std::byte> value;
-    Status status;
-    for (uint64_t number = first / chunk; status && number * chunk < end; ++number) {
-      status = state_->read_chunk(*decoder, wanted, number, first, end, value,
-                                  [&](uint64_t offset, Bytes bytes) -> Status {
-                                    std::ranges::copy(bytes, to.data() + offset);
-                                    return {};
-                                  });
-    }
-    state_->give_back(std::move(decoder));
-    return status;
-  });
 }
 
 }  // namespace finedelta

@@ -28,11 +28,23 @@ struct ArchiveReader::State {
   // Where the archive and all opened bases are. Any thread.
   std::vector<std::string> inputs();
 
-  // Decodes chunk `number` of a tensor and passes on what of it lies in the byte range `first` to
-  // `end` of the tensor: `use(offset from first, bytes)`.
+  // kUsage when the range leaves the tensor.
+  [[nodiscard]] Status check_range(const TensorRead& read) const;
+
+  // Decodes chunk `number` of a tensor into `value`, which takes its size, and passes on what of it
+  // lies in the byte range `first` to `end` of the tensor: `use(offset from first, bytes)`.
   Status read_chunk(Decoder& decoder, const archive::Tensor& tensor, uint64_t number,
                     uint64_t first, uint64_t end, std::vector<std::byte>& value,
                     const std::function<Status(uint64_t offset, Bytes bytes)>& use) const;
+
+  // Decodes chunk `number` of a read's tensor and puts what was asked for where it goes, through
+  // `value` if that is not all of it.
+  Status fill_chunk(Decoder& decoder, const TensorRead& read, uint64_t number,
+                    std::vector<std::byte>& value, ProgressMeter& progress) const;
+
+  // All reads, their chunks in parallel.
+  Status read(std::span<const TensorRead> reads, unsigned threads,
+              const ProgressCallback& callback);
 
   // Writes a selection to `out` from `offset` on, in parallel: one decoder for each thread.
   Status write_selection(const Selection& selection, const OutputFile& out, uint64_t offset,
@@ -45,8 +57,8 @@ struct ArchiveReader::State {
   Options options;
   archive::Archive archive;
   std::vector<const archive::Tensor*> tensors;
-  std::vector<TensorSummary> summaries;       // of the same
   std::map<std::string_view, size_t> places;  // by name, the first of that name
+  ArchiveSummary summary;
   std::unique_ptr<BaseSet> bases;
 
  private:

@@ -2,6 +2,7 @@
 
 #include "coder/coder.h"
 #include "match/match.h"
+#include "safetensors/header.h"
 
 namespace finedelta {
 
@@ -23,6 +24,15 @@ std::string_view kind_name(archive::FileKind kind) {
       return "directory";
   }
   return "unknown";
+}
+
+// Parsing again costs little: hardly a file has a header that is not canonical.
+std::string metadata_of(const archive::File& file) {
+  if (file.canonical_header) return file.metadata;
+  uint64_t data_size = 0;
+  for (const archive::Tensor& tensor : file.tensors) data_size += tensor.bytes;
+  const auto header = safetensors::parse_header(file.header, data_size, file.path);
+  return header ? header->metadata : std::string();
 }
 
 uint64_t elements_of(const archive::Tensor& tensor) {
@@ -87,8 +97,6 @@ TensorSummary summarize_tensor(const archive::Index& index, const archive::File&
   return out;
 }
 
-}  // namespace
-
 std::vector<TensorSummary> summarize_tensors(const archive::Index& index) {
   std::vector<unsigned> uses(index.base_tensors.size());
   for (const archive::File& file : index.files) {
@@ -104,6 +112,8 @@ std::vector<TensorSummary> summarize_tensors(const archive::Index& index) {
   }
   return out;
 }
+
+}  // namespace
 
 ArchiveSummary summarize(const archive::Archive& archive) {
   const archive::Index& index = archive.index;
@@ -134,7 +144,9 @@ ArchiveSummary summarize(const archive::Archive& archive) {
                          .executable = file.executable,
                          .bytes = file.size,
                          .sha256 = directory ? std::string() : to_hex(archive.sha256(file).bytes)});
-    if (!index.lossy || file.kind != archive::FileKind::kShard) continue;
+    if (file.kind != archive::FileKind::kShard) continue;
+    out.files.back().metadata = metadata_of(file);
+    if (!index.lossy) continue;
     if (index.progressive) {
       out.files.back().first_layer_sha256 = to_hex(file.sha256.bytes);
     } else {

@@ -1,4 +1,4 @@
-// An index in words.
+// An archive's index in words.
 #ifndef FINEDELTA_ENGINE_SUMMARY_H_
 #define FINEDELTA_ENGINE_SUMMARY_H_
 
@@ -7,10 +7,8 @@
 
 namespace finedelta {
 
+// All but the ranks, which are in the payload.
 [[nodiscard]] ArchiveSummary summarize(const archive::Archive& archive);
-
-// The tensors alone, in order of the archive.
-[[nodiscard]] std::vector<TensorSummary> summarize_tensors(const archive::Index& index);
 
 }  // namespace finedelta
 

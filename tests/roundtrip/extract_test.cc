@@ -170,6 +170,69 @@ TEST_F(RoundtripExtract, FromManyThreads) {
   for (const std::string& bytes : read) EXPECT_TRUE(bytes == w_.bytes);
 }
 
+TEST_F(RoundtripExtract, SeveralReadsAtOnce) {
+  for (const unsigned threads : {1u, 3u}) {
+    ReadOptions options;
+    options.threads = threads;
+    Progress last;
+    options.progress = [&](const Progress& progress) { last = progress; };
+    const auto reader = ArchiveReader::open(archive_, {base_}, options);
+    ASSERT_EQ(error_text(reader), "no error");
+    const size_t w = *reader->find("w");
+    const size_t f4 = *reader->find("f4");
+    // Some of its first chunk, all of its second, some of its last.
+    const uint64_t chunk = kRowsPerChunk * kColumns * 2;
+    std::string middle(2 * chunk, ' ');
+    std::string whole(w_.bytes.size(), ' ');
+    std::string small(newer_[1].bytes.size(), ' ');
+    const std::vector<TensorRead> reads{
+        {.tensor = w, .first = 100, .to = std::as_writable_bytes(std::span(middle))},
+        {.tensor = w, .first = w_.bytes.size(), .to = {}},
+        {.tensor = f4, .first = 0, .to = std::as_writable_bytes(std::span(small))},
+        {.tensor = w, .first = 0, .to = std::as_writable_bytes(std::span(whole))}};
+    EXPECT_EQ(error_text(reader->read(reads)), "no error");
+    EXPECT_TRUE(middle == w_.bytes.substr(100, middle.size()));
+    EXPECT_TRUE(whole == w_.bytes);
+    EXPECT_TRUE(small == newer_[1].bytes);
+    EXPECT_EQ(last.total, middle.size() + whole.size() + small.size());
+    EXPECT_EQ(last.done, last.total);
+    EXPECT_EQ(error_text(reader->read(std::span<const TensorRead>{})), "no error");
+    const std::vector<TensorRead> outside{
+        {.tensor = f4, .first = 1, .to = std::as_writable_bytes(std::span(small))}};
+    EXPECT_EQ(error_text(reader->read(outside)),
+              "usage: tensor 'f4' has 9 bytes; 9 bytes at 1 are not all inside");
+  }
+}
+
+TEST_F(RoundtripExtract, SeveralReadsCanBeCancelled) {
+  Cancellation cancellation;
+  ReadOptions options;
+  options.cancel = &cancellation;
+  const auto reader = ArchiveReader::open(archive_, {base_}, options);
+  ASSERT_EQ(error_text(reader), "no error");
+  cancellation.cancel();
+  std::string small(newer_[1].bytes.size(), ' ');
+  const std::vector<TensorRead> reads{
+      {.tensor = *reader->find("f4"), .first = 0, .to = std::as_writable_bytes(std::span(small))}};
+  EXPECT_EQ(error_text(reader->read(reads)), "cancelled: interrupted");
+}
+
+TEST_F(RoundtripExtract, MetadataOfShards) {
+  const std::string metadata = R"({"format":"pt","step":"7 \u00e9"})";
+  const std::string plain = make_safetensors({w_}, metadata);
+  // White space that the reference implementation would not write.
+  std::string spaced = plain;
+  const uint64_t length = spaced[0] + (uint64_t{static_cast<unsigned char>(spaced[1])} << 8);
+  ASSERT_EQ(spaced[8 + length - 1], ' ');
+  spaced.erase(8 + length - 1, 1).insert(9, " ");
+  for (const std::string& contents : {plain, spaced}) {
+    dir_.write("tuned.safetensors", contents);
+    const ArchiveSummary summary = pack_to_archive({base_}, dir_.path("tuned.safetensors"));
+    EXPECT_EQ(summary.files.at(0).metadata, metadata);
+  }
+  EXPECT_EQ(summary_.files.at(0).metadata, "");
+}
+
 TEST_F(RoundtripExtract, ReadingOutsideATensor) {
   const auto reader = ArchiveReader::open(archive_, {base_});
   ASSERT_EQ(error_text(reader), "no error");
