@@ -6,7 +6,7 @@ SOURCES = find include src cli python tests fuzz examples bench -name '*.cc' -o 
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 
-.PHONY: build test test-extras wheel demo bench bench-quality install format check-format check-includes tidy analyze clean help
+.PHONY: build test test-extras wheel demo bench bench-quality bench-apply install format check-format check-includes tidy analyze clean help
 
 build:  ## the library and the program build/release/finedelta
 	scripts/setup.sh build
@@ -41,6 +41,10 @@ bench: test  ## measure docs/benchmarks.md anew; needs FINEDELTA_PAIRS and 14 GB
 bench-quality: build  ## measure docs/lossy.md anew; needs FINEDELTA_PAIRS
 	scripts/setup.sh quality
 	bench/quality/run.sh $(FINEDELTA_PAIRS) build/release/finedelta
+
+bench-apply: wheel  ## measure docs/apply.md anew
+	scripts/setup.sh extras
+	build/venv-extras/bin/python bench/apply/run.py docs/apply.md
 
 install:  ## copy program, library and headers of `make build` to PREFIX (default /usr/local)
 	@test -x build/release/finedelta || \

@@ -22,6 +22,7 @@ LEVELS = {
     "match": 5,
     "engine": 6,
     "lora": 7,
+    "apply": 7,
 }
 PUBLIC = "finedelta"
 QUOTED_LIBRARIES = {"hwy"}  # as Highway's documentation writes its headers

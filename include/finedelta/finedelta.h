@@ -2,6 +2,7 @@
 #ifndef FINEDELTA_FINEDELTA_H_
 #define FINEDELTA_FINEDELTA_H_
 
+#include "finedelta/apply.h"
 #include "finedelta/archive_reader.h"
 #include "finedelta/inspect.h"
 #include "finedelta/lora.h"

@@ -20,7 +20,7 @@ struct BaseSummary {
 };
 
 struct CoderUse {
-  std::string coder;  // "identical", "planes", "raw"
+  std::string coder;  // "identical", "planes", "raw", "sparse", "steps", "wavelet"
   uint64_t chunks = 0;
 };
 

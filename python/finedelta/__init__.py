@@ -7,6 +7,7 @@ checked; or lossy with a stated error.
 """
 
 from finedelta._core import VERSION as __version__
+from finedelta.apply import apply_
 from finedelta.errors import (
     CorruptError,
     FineDeltaError,
@@ -35,6 +36,7 @@ __all__ = [
     "UsageError",
     "WrongBaseError",
     "__version__",
+    "apply_",
     "extract",
     "inspect",
     "load_file",

@@ -43,6 +43,20 @@ _ML_DTYPES = {
 _TORCH = {**_NUMPY, **_ML_DTYPES, "F4": "float4_e2m1fn_x2"}
 
 
+_NAMES = {name: dtype for dtype, name in _TORCH.items()}
+
+
+def dtype_of(tensor: Any, name: str) -> tuple[str, list[int]]:
+    """Type and shape that tensor `name` of PyTorch or numpy would have in a safetensors header."""
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if kind not in _NAMES:
+        raise UsageError(f"tensor {name!r} is of type {kind}, which safetensors does not have")
+    shape = list(tensor.shape)
+    if _NAMES[kind] == "F4":
+        shape[-1] *= 2
+    return _NAMES[kind], shape
+
+
 def item_shape(dtype: str, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
     """The shape of tensor `name` in items."""
     if dtype not in ITEM_BYTES:

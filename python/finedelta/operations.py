@@ -1,7 +1,8 @@
 """The operations on whole models and archives.
 
 Several may run at once, from several threads. Each releases the GIL, and Ctrl-C stops it: then, as after
-any error, what was at the output before is still there. `threads` is the number of worker threads (0: as
+any error, what was at the output before is still there (if it comes too late, the exception has a note that
+the operation was done). `threads` is the number of worker threads (0: as
 many as the process may use), `memory` the bytes that a call may add to what the process has (None: 512
 MiB), `progress` a function that is called with (done, total) in bytes, or whether to show a bar (None: on
 a terminal or in a notebook).

@@ -74,6 +74,18 @@ class ExtractReport:
 
 
 @dataclass(frozen=True)
+class ApplyReport:
+    tensors: int
+    changed_tensors: int
+    """Those that had to change."""
+    bytes: int
+    bytes_read: int
+    """Of the tensors in memory: how often they were read is `bytes_read / bytes`."""
+    lossy: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class BaseSummary:
     """A base that an archive needs."""
 

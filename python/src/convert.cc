@@ -190,6 +190,16 @@ Fields to_dict(const ExtractReport& report) {
   return out;
 }
 
+Fields to_dict(const ApplyReport& report) {
+  Fields out;
+  out["tensors"] = value(report.tensors);
+  out["changed_tensors"] = value(report.changed_tensors);
+  out["bytes"] = value(report.bytes);
+  out["bytes_read"] = value(report.bytes_read);
+  out["lossy"] = value(report.lossy);
+  return out;
+}
+
 Fields to_dict(const ArchiveSummary& summary) {
   Fields out;
   out["format_version"] = value(summary.format_version);

@@ -4,8 +4,10 @@
 #include <nanobind/stl/function.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include "buffer.h"
 #include "convert.h"
 #include "operation.h"
 #include "reader.h"
@@ -113,6 +115,22 @@ Fields py_lora(const nb::bytes& base, const nb::bytes& fine_tune, const nb::byte
                         to = path_from(output)] { return lora(from, tune, to, options); });
 }
 
+// Name, dtype, shape and bytes of a tensor.
+using Tensor = std::tuple<std::string, std::string, std::vector<uint64_t>, Buffer>;
+
+Fields py_apply(const nb::bytes& archive, const std::vector<Tensor>& tensors, bool full,
+                unsigned layers, unsigned threads, uint64_t memory, const nb::object& progress) {
+  auto options = with_limits(ApplyOptions{}, threads, memory);
+  options.check = full ? ApplyCheck::kFull : ApplyCheck::kTouched;
+  options.layers = layers;
+  std::vector<TensorInMemory> model;
+  for (const auto& [name, dtype, shape, data] : tensors) {
+    model.push_back({.name = name, .dtype = dtype, .shape = shape, .data = bytes_of(data)});
+  }
+  return run_operation(options, progress,
+                       [&, packed = path_from(archive)] { return apply(packed, model, options); });
+}
+
 Fields py_lora_from_archive(const nb::bytes& archive, const nb::bytes& output, bool force,
                             unsigned threads, uint64_t memory, const nb::object& progress) {
   auto options = with_limits(LoraFromArchiveOptions{}, threads, memory);
@@ -146,6 +164,8 @@ NB_MODULE(_core, m) {
         "progress"_a.none());
   m.def("lora_from_archive", &py_lora_from_archive, "archive"_a, "output"_a, "force"_a, "threads"_a,
         "memory"_a, "progress"_a.none());
+  m.def("apply", &py_apply, "archive"_a, "tensors"_a, "full"_a, "layers"_a, "threads"_a, "memory"_a,
+        "progress"_a.none());
   bind_reader(m);
 }
 

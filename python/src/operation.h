@@ -51,12 +51,19 @@ class Operation {
   std::vector<std::string> notes_;
 };
 
-// Runs call() -> Result<Report>; what is returned has the report's fields and "notes".
+// Runs call() -> Result<Report>; what is returned has the report's fields and "notes". An exception
+// of Python's that came too late to stop the call has a note that says so.
 template <typename Call>
 Fields run_operation(Options& options, const nb::object& progress, Call call) {
   Operation operation(options, progress);
   std::optional<std::invoke_result_t<Call&>> result;
-  operation.run([&] { result = call(); });
+  try {
+    operation.run([&] { result = call(); });
+  } catch (nb::python_error& error) {
+    if (result && *result)
+      error.value().attr("add_note")("finedelta had done what it was asked to");
+    throw;
+  }
   if (!result->has_value()) raise(result->error());
   Fields report = to_dict(**result);
   report["notes"] = operation.notes();

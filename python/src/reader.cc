@@ -1,6 +1,5 @@
 #include "reader.h"
 
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -9,14 +8,13 @@
 #include <tuple>
 #include <vector>
 
+#include "buffer.h"
 #include "convert.h"
 #include "operation.h"
 
 namespace finedelta::python {
 
 namespace {
-
-using Buffer = nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 class Reader {
  public:
@@ -31,9 +29,7 @@ class Reader {
   void read(const std::vector<std::tuple<size_t, uint64_t, Buffer>>& reads) const {
     std::vector<TensorRead> plain;
     for (const auto& [tensor, first, buffer] : reads) {
-      plain.push_back({.tensor = tensor,
-                       .first = first,
-                       .to = std::as_writable_bytes(std::span(buffer.data(), buffer.size()))});
+      plain.push_back({.tensor = tensor, .first = first, .to = bytes_of(buffer)});
     }
     const Status status = [&] {
       const nb::gil_scoped_release release;

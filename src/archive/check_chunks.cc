@@ -22,7 +22,7 @@ bool is_smaller(const Chunk& chunk, uint64_t result) {
 }
 
 bool is_known(uint8_t coder, const Layout& layout) {
-  return coder < coders().size() && (!coders()[coder].lossy || layout.oldest_reader >= 2);
+  return coder < coders().size() && coders()[coder].since <= layout.oldest_reader;
 }
 
 Status check_tensor_chunk(const Layout& layout, const Chunk& chunk, uint64_t result) {

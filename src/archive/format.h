@@ -146,9 +146,12 @@ struct Index {
   // Not written, and unknown of an archive that is read: whether there are factors in the adaptive
   // code or chunks of coder 4. Where all that these stand for came out exactly, nothing is lossy.
   bool has_lossy_codes = false;
+  bool has_newer_coders = false;  // likewise: chunks of coders that version 1 does not have
 
   // The format version that has all of this.
-  [[nodiscard]] uint64_t version() const { return lossy || has_lossy_codes ? 2 : 1; }
+  [[nodiscard]] uint64_t version() const {
+    return lossy || has_lossy_codes || has_newer_coders ? 2 : 1;
+  }
   [[nodiscard]] uint64_t units_per_chunk() const { return uint64_t{1} << chunk_log2; }
 };
 

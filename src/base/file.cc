@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,6 +82,23 @@ Result<InputFile> InputFile::open(const std::string& path) {
 
 Status InputFile::read(uint64_t offset, MutableBytes to) const {
   return read_fully(descriptor_.get(), path_, offset, to);
+}
+
+Result<InputFile> InputFile::copy_in_memory() const {
+  Descriptor descriptor(memfd_create("finedelta", MFD_CLOEXEC));
+  if (!descriptor.valid()) return fail_errno(errno, "keep in memory", path_);
+  OutputFile out(path_, std::move(descriptor));
+  std::vector<std::byte> piece(std::min<uint64_t>(size(), uint64_t{1} << 20));
+  for (uint64_t offset = 0; offset < size(); offset += piece.size()) {
+    piece.resize(std::min<uint64_t>(piece.size(), size() - offset));
+    FINEDELTA_CHECK(read(offset, piece));
+    FINEDELTA_CHECK(out.write(offset, piece));
+  }
+  InputFile copy;
+  copy.path_ = path_;
+  copy.descriptor_ = std::move(out).take_descriptor();
+  FINEDELTA_ASSIGN(copy.opened_, stamp_of(copy.descriptor_.get(), path_));
+  return copy;
 }
 
 Status InputFile::check_unchanged() const {

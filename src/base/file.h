@@ -62,6 +62,9 @@ class InputFile {
   // Fills `to` from `offset`; a file that ends earlier is kDamaged.
   Status read(uint64_t offset, MutableBytes to) const;
 
+  // Its bytes as they are now, in a file of the same name that is in memory alone. kFailure.
+  [[nodiscard]] Result<InputFile> copy_in_memory() const;
+
   // kFailure when size, time or identity are no longer those it was opened with.
   Status check_unchanged() const;
 
@@ -80,6 +83,7 @@ class OutputFile {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int descriptor() const { return descriptor_.get(); }
+  [[nodiscard]] Descriptor take_descriptor() && { return std::move(descriptor_); }
 
   Status write(uint64_t offset, Bytes from) const;
   // Reserves disk space for `size` bytes where the file system can, and sets the size.

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/zstd.h"
+#include "coder/sparse/units.h"
 #include "coder/wavelet/scratch.h"
 #include "finedelta/options.h"
 #include "finedelta/result.h"
@@ -44,6 +45,7 @@ struct CoderScratch {
   ZstdDecoder decoder;
   std::vector<std::byte> planes;
   std::vector<int16_t> steps;
+  SparseUnits sparse;
   wavelet::Scratch wavelet;
 };
 
@@ -67,8 +69,11 @@ struct Coder {
                    CoderScratch& scratch);
 
   // Written in lossy archives only, from chunks that become what it can say: `analyze` never
-  // accepts one. Readers know it from version 2 of the format on.
+  // accepts one.
   bool lossy = false;
+
+  // The version of the format that readers know it from.
+  uint64_t since = 1;
 };
 
 // All coders, in order of their ids, which are their places.

@@ -5,6 +5,7 @@
 #include "coder/identical/identical.h"
 #include "coder/planes/planes.h"
 #include "coder/raw/raw.h"
+#include "coder/sparse/sparse.h"
 #include "coder/steps/steps.h"
 #include "coder/wavelet/wavelet.h"
 
@@ -12,8 +13,8 @@ namespace finedelta {
 
 namespace {
 
-constexpr std::array kCoders = {kRawCoder, kIdenticalCoder, kPlanesCoder, kWaveletCoder,
-                                kStepsCoder};
+constexpr std::array kCoders = {kRawCoder,     kIdenticalCoder, kPlanesCoder,
+                                kWaveletCoder, kStepsCoder,     kSparseCoder};
 
 constexpr bool ids_are_places() {
   for (size_t i = 0; i < kCoders.size(); ++i) {
@@ -22,6 +23,16 @@ constexpr bool ids_are_places() {
   return true;
 }
 static_assert(ids_are_places());
+
+// The levels at which how fast a chunk is read counts for more than its size. At the others the
+// wavelet coder has more contexts, and is much smaller where few units differ.
+constexpr int kFast = 2;
+
+// Takes the sparse coder even where it needs a quarter more.
+void prefer_sparse(const ChunkInput& chunk, CoderScratch& scratch, CoderChoice& best) {
+  const auto estimate = kSparseCoder.analyze(chunk, scratch);
+  if (estimate && *estimate * 4 <= best.estimate * 5) best = {&kSparseCoder, *estimate};
+}
 
 }  // namespace
 
@@ -41,6 +52,7 @@ CoderChoice choose_coder(const ChunkInput& chunk, CoderScratch& scratch) {
   if (!is_known || scratch.wavelet.plan.repeats || scratch.level >= kThorough) {
     consider(kPlanesCoder);
   }
+  if (scratch.level <= kFast) prefer_sparse(chunk, scratch, best);
   return best;
 }
 

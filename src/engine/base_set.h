@@ -12,6 +12,7 @@
 
 #include "archive/archive.h"
 #include "checkpoint/checkpoint.h"
+#include "engine/tensor_bases.h"
 #include "finedelta/options.h"
 #include "finedelta/result.h"
 
@@ -21,7 +22,7 @@ namespace finedelta {
 // tensor is found by name, dtype, shape and sample hash, in whichever base and shard it is; where
 // several fit (tables of which few rows differ), their fingerprints decide. A file is found by
 // path, size and hash. After `require_*`, const members may be called from several threads at once.
-class BaseSet {
+class BaseSet : public TensorBases {
  public:
   // `archive` must outlive the set. Opens `arguments` (headers only).
   static Result<BaseSet> open(const archive::Archive& archive,
@@ -34,12 +35,13 @@ class BaseSet {
   Status require_all_tensors();
   Status require_all_files();
 
-  // Fills `to` from a required base tensor's bytes at `offset`.
-  Status read(uint32_t base_tensor, uint64_t offset, MutableBytes to) const;
+  // Of required tensors.
+  Status read(uint32_t base_tensor, uint64_t offset, MutableBytes to) const override;
+  Status check_tensor(uint32_t base_tensor) const override;
+
   [[nodiscard]] const InputFile& file(uint32_t base_file) const { return *files_[base_file]; }
 
-  // Whether the whole of a required tensor or file is the one recorded: kWrongBase if not.
-  Status check_tensor(uint32_t base_tensor) const;
+  // Whether the whole of a required file is the one recorded: kWrongBase if not.
   Status check_file(uint32_t base_file) const;
 
   // Where the bases are, in the order in which they were opened: those in use, and all that were

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "coder/sparse/sparse.h"
 #include "coder/steps/steps.h"
 #include "side/side_codec.h"
 
@@ -27,10 +28,10 @@ uint64_t factors_bytes(const archive::Tensor& tensor) {
   return 2 * tensor.factors.size + kBytesOfLowRankValue * std::min(values, most);
 }
 
-bool has_steps(const archive::Index& index) {
-  return std::ranges::any_of(
-      std::span(index.chunks).first(index.tensor_chunks),
-      [](const archive::Chunk& chunk) { return chunk.coder == kStepsCoder.id; });
+bool has_chunks_of(const Coder& coder, const archive::Index& index) {
+  const auto is_of = [&](const archive::Chunk& chunk) { return chunk.coder == coder.id; };
+  return std::ranges::any_of(std::span(index.chunks).first(index.tensor_chunks), is_of) ||
+         std::ranges::any_of(index.rest, is_of);
 }
 
 }  // namespace
@@ -52,9 +53,10 @@ uint64_t decoder_bytes(const archive::Index& index) {
   // Stored bytes, bases (and one as the tensor's type), prediction, planes and the result.
   const uint64_t units = index.units_per_chunk();
   const uint64_t layers = index.progressive ? 1 : 0;
-  const uint64_t steps = has_steps(index) ? kStepsBytesPerUnit * units : 0;
-  const uint64_t tensor =
-      (5 + bases + layers) * unit * units + wavelet::scratch_bytes(units, unit) + steps + factors;
+  const uint64_t steps = has_chunks_of(kStepsCoder, index) ? kStepsBytesPerUnit * units : 0;
+  const uint64_t sparse = has_chunks_of(kSparseCoder, index) ? kSparseBytesPerUnit * units : 0;
+  const uint64_t tensor = (5 + bases + layers) * unit * units +
+                          wavelet::scratch_bytes(units, unit) + steps + sparse + factors;
   const uint64_t side = 2 * archive::kSideChunk + kLargestPrefix;
   return std::max(tensor, side) + kDecoderState;
 }
@@ -152,7 +154,8 @@ Status Decoder::first_layer_chunk(const archive::Tensor& tensor, uint64_t number
   return fail_result(tensor);
 }
 
-Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBytes value) {
+Status Decoder::side_chunk(uint64_t number, const archive::File* file, const BaseSet& bases,
+                           MutableBytes value) {
   const archive::Chunk& chunk = archive_.index.chunks[number];
   FINEDELTA_CHECK(archive_.read_chunk(chunk, stored_));
   const auto coder = static_cast<SideCoder>(chunk.coder);
@@ -160,12 +163,12 @@ Status Decoder::side_chunk(uint64_t number, const archive::File* file, MutableBy
   if (coder == SideCoder::kPatch) {
     const archive::Prefix& prefix = archive_.index.prefixes.at(number);
     prefix_.resize(prefix.size);
-    FINEDELTA_CHECK(bases_.file(file->base_file).read(prefix.offset, prefix_));
+    FINEDELTA_CHECK(bases.file(file->base_file).read(prefix.offset, prefix_));
   }
   Status decoded = decode_side_chunk(coder, stored_, prefix_, scratch_.decoder, value);
   if (decoded && xxh3_128(value) == chunk.result_hash) return {};
   // A patch that does not decode may be the base file's fault.
-  if (coder == SideCoder::kPatch) FINEDELTA_CHECK(bases_.check_file(file->base_file));
+  if (coder == SideCoder::kPatch) FINEDELTA_CHECK(bases.check_file(file->base_file));
   if (decoded) decoded = fail(ErrorCode::kDamaged, "it does not come out as it was packed");
   return locate_error(chunk, file ? quote(file->path) : "an embedded file", decoded);
 }

@@ -25,7 +25,7 @@ struct ReadCount {
 // Archive and bases must outlive the decoder. One for each thread.
 class Decoder {
  public:
-  Decoder(const archive::Archive& archive, const BaseSet& bases, ReadCount* count = nullptr)
+  Decoder(const archive::Archive& archive, const TensorBases& bases, ReadCount* count = nullptr)
       : archive_(archive), bases_(bases), count_(count) {}
 
   // Fills `value` (as long as the chunk) with chunk `number` of a tensor whose base tensors have
@@ -34,8 +34,9 @@ class Decoder {
   Status tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value);
 
   // The same for a chunk of a side stream, by its place in Index::chunks; `file` is the stored or
-  // patched file it belongs to, or null for the bundle.
-  Status side_chunk(uint64_t number, const archive::File* file, MutableBytes value);
+  // patched file it belongs to, or null for the bundle. `bases` has the files that patches need.
+  Status side_chunk(uint64_t number, const archive::File* file, const BaseSet& bases,
+                    MutableBytes value);
 
  private:
   Status first_layer_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value);
@@ -46,7 +47,7 @@ class Decoder {
   [[nodiscard]] std::unexpected<Error> fail_result(const archive::Tensor& tensor) const;
 
   const archive::Archive& archive_;
-  const BaseSet& bases_;
+  const TensorBases& bases_;
   ReadCount* count_;
   CoderScratch scratch_;
   std::vector<std::byte> stored_;

@@ -298,6 +298,7 @@ class TensorPacker {
     if (run.tensor) {
       if (run.factors() && job == run.first_job) FINEDELTA_CHECK(append_factors(run));
       if (lossy_) add_result(run, job - run.first_job, chunk);
+      plan_.index.has_newer_coders |= coders()[chunk.record.coder].since > 1;
       return append_chunk(chunk, plan_.index, writer_);
     }
     add_block(run, job - run.first_job, chunk.record.result_hash);

@@ -79,7 +79,7 @@ Status Rebuilder::side_file(const archive::File& file, const Sink& sink) {
                    .size = archive::side_chunk_bytes(file.size, number)};
   };
   const auto decode = [&](Decoder& decoder, uint64_t number, MutableBytes value) {
-    return decoder.side_chunk(file.first_chunk + number, &file, value);
+    return decoder.side_chunk(file.first_chunk + number, &file, bases_, value);
   };
   return chunks(file.chunks, locate, decode, sink);
 }
@@ -117,8 +117,8 @@ Status Rebuilder::embedded(const archive::File& file, const Sink& sink) {
     const uint64_t number = at / archive::kSideChunk;
     if (bundle_chunk_number_ != number) {
       bundle_chunk_.resize(archive::side_chunk_bytes(archive_.index.bundle_size, number));
-      FINEDELTA_CHECK(
-          decoders_[0].side_chunk(archive_.index.tensor_chunks + number, nullptr, bundle_chunk_));
+      FINEDELTA_CHECK(decoders_[0].side_chunk(archive_.index.tensor_chunks + number, nullptr,
+                                              bases_, bundle_chunk_));
       bundle_chunk_number_ = number;
     }
     const uint64_t skip = at % archive::kSideChunk;

@@ -151,7 +151,7 @@ std::vector<Lie> body_lies() {
 std::vector<Lie> all_lies() {
   std::vector<Lie> lies;
   for (auto* group : {header_lies, index_lies, body_lies, stored_lies, wavelet_lies, low_rank_lies,
-                      lossy_lies, progressive_lies, steps_lies}) {
+                      lossy_lies, progressive_lies, sparse_lies, steps_lies}) {
     for (Lie& lie : group()) lies.push_back(std::move(lie));
   }
   return lies;

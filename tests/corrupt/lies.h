@@ -33,6 +33,7 @@ std::vector<Lie> wavelet_lies();
 std::vector<Lie> low_rank_lies();
 std::vector<Lie> lossy_lies();  // of format 2, as those that follow
 std::vector<Lie> progressive_lies();
+std::vector<Lie> sparse_lies();
 std::vector<Lie> steps_lies();
 
 std::vector<Lie> all_lies();

@@ -110,3 +110,51 @@ print(peak() - before, sum(t.numel() * 2 for t in tensors.values()))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     grown, size = map(int, done.stdout.split())
     assert size == 400_000_000 and grown < size + (64 << 20)
+
+
+@pytest.fixture
+def module(tmp_path):
+    """A module with tied weights, and the archive of what its tensors are to become."""
+
+    class Tied(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = torch.nn.Embedding(300, 64, dtype=torch.bfloat16)
+            self.head = torch.nn.Linear(64, 300, bias=True, dtype=torch.bfloat16)
+            self.head.weight = self.embed.weight
+
+    torch.manual_seed(4)
+    module = Tied()
+    base = {name: tensor for name, tensor in module.state_dict().items() if name != "head.weight"}
+    tune = {name: tensor.clone() for name, tensor in base.items()}
+    tune["embed.weight"][7, 3:9] += 1
+    safetensors.torch.save_file(base, tmp_path / "b.safetensors")
+    safetensors.torch.save_file(tune, tmp_path / "t.safetensors")
+    finedelta.pack(tmp_path / "b.safetensors", tmp_path / "t.safetensors", tmp_path / "m.fd", level=1)
+    return module, tune, tmp_path / "m.fd"
+
+
+@pytest.mark.parametrize("check", ["full", "touched"])
+def test_apply_updates_a_module_that_is_in_use(module, check):
+    model, tune, archive = module
+    weight = model.embed.weight
+    finedelta.apply_(model.state_dict(), archive, check=check)
+    assert model.embed.weight is weight is model.head.weight
+    for name, tensor in tune.items():
+        assert torch.equal(model.state_dict()[name], tensor)
+
+
+def test_autograd_notices_that_apply_changed_something(module):
+    model, _, archive = module
+    loss = model.head(model.embed(torch.tensor([1, 2]))).float().square().sum()
+    finedelta.apply_(model.state_dict(), archive)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_apply_refuses_what_is_not_in_the_cpus_memory(module):
+    model, _, archive = module
+    with pytest.raises(finedelta.UsageError, match="is on device meta"):
+        finedelta.apply_(model.to("meta").state_dict(), archive)
+    with pytest.raises(finedelta.UsageError, match="is not contiguous"):
+        finedelta.apply_({"embed.weight": torch.zeros(64, 300).t()}, archive)

@@ -327,6 +327,23 @@ def steps(folder: Path) -> None:
     model.write(folder)
 
 
+def sparse(folder: Path) -> None:
+    """Tensors of every width of which one unit in fifty changed, mostly by 1, some by more, and in one
+    also in sign."""
+    model = Model()
+    count = 96 * 64
+    chosen = below(50, count, "sparse chosen") == 0
+    by = np.where(below(8, count, "sparse far") == 0, normal(count, "sparse by"), 1)
+    by *= 1 - 2 * below(2, count, "sparse sign")
+    for dtype in ("U8", "BF16", "F32", "I64"):
+        width = DTYPE_BY_NAME[dtype].unit
+        base = np.frombuffer(noise(width * count, f"sparse {dtype}"), f"<u{width}")
+        changed = base.astype(np.uint64) + (by * chosen).astype(np.uint64)
+        model.add(dtype, dtype, base, changed.astype(base.dtype), 64)
+    model.add("no base", "BF16", None, (chosen * below(99, count, "sparse new")).astype("<u2"), 64)
+    model.write(folder)
+
+
 CASES: list[Callable[[Path], None]] = [
     casts,
     directory,
@@ -339,6 +356,7 @@ CASES: list[Callable[[Path], None]] = [
     merge,
     progressive,
     skews,
+    sparse,
     steps,
 ]
 
@@ -347,5 +365,6 @@ OPTIONS = {
     "lossy": ["--lossy", "--bits", "2"],
     "lossy_directory": ["--lossy", "--bits", "4.5"],
     "progressive": ["--lossy", "--bits", "2", "--progressive"],
+    "sparse": ["-1"],
     "steps": ["--lossy", "--bits", "1.5"],
 }

@@ -3,6 +3,7 @@
 import numpy as np
 
 import low_rank
+import sparse
 import steps
 import wavelet
 from floats import combine, convert, narrow, scale, widen
@@ -75,6 +76,8 @@ def decode_tensor_chunk(chunk: Chunk, stored: bytes, prediction: bytes, predicte
         return wavelet.decode(stored, chunk.tensor.dtype, prediction, predicted)
     if chunk.coder == Coder.STEPS:
         return steps.decode(stored, chunk.tensor.dtype, prediction)
+    if chunk.coder == Coder.SPARSE:
+        return sparse.decode(stored, chunk.tensor.dtype, prediction)
     return decode_planes(stored, prediction, chunk.tensor.dtype.unit)
 
 
@@ -85,6 +88,8 @@ def check_tensor_chunk(chunk: Chunk, stored: bytes) -> None:
         wavelet.check(stored, dtype)
     elif chunk.coder == Coder.STEPS:
         steps.parse(stored, dtype, chunk.length // dtype.unit)
+    elif chunk.coder == Coder.SPARSE:
+        sparse.parse(stored, dtype.unit, chunk.length // dtype.unit)
     else:
         decode_tensor_chunk(chunk, stored, bytes(chunk.length), True)
 

@@ -218,7 +218,7 @@ def check_all_used(index: Index) -> None:
 
 
 def check_coder(chunk: Chunk, version: int) -> None:
-    last_of_tensors = Coder.STEPS if version >= 2 else Coder.WAVELET
+    last_of_tensors = Coder.SPARSE if version >= 2 else Coder.WAVELET
     if chunk.coder > (last_of_tensors if chunk.of_tensor else Coder.PATCH):
         raise DamagedError(f"unknown coder {chunk.coder}")
     is_patch = isinstance(chunk.owner, File) and chunk.owner.kind == Kind.PATCH

@@ -37,7 +37,7 @@ class Coder:
     """The same numbers name other coders in chunks of tensors and of side files."""
 
     RAW = 0
-    IDENTICAL, PLANES, WAVELET, STEPS = 1, 2, 3, 4
+    IDENTICAL, PLANES, WAVELET, STEPS, SPARSE = 1, 2, 3, 4, 5
     ZSTD, PATCH = 1, 2
 
 

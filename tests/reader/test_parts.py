@@ -7,6 +7,7 @@ import pytest
 
 import adaptive
 import low_rank
+import sparse
 import steps
 from floats import convert
 from frames import decompress
@@ -145,6 +146,49 @@ def test_steps_example() -> None:
     assert steps.parse(steps.encode(found), f32, 8) == found
     moved = np.frombuffer(steps.decode(STEPS, f32, np.ones(8, "<f4").tobytes()), "<f4")
     assert moved.tolist() == [1 + value / 1024 for value in found.values]
+
+
+# The example of src/coder/sparse/spec.md.
+SPARSE = bytes.fromhex("02 44fcf055336f41f1 82340000002008")
+
+
+def test_sparse_example() -> None:
+    found = sparse.parse(SPARSE, 2, 32)
+    assert (found.places, found.differences) == ([2, 5], [1, -2])
+    prediction = b"\x80\x3f" * 32
+    result = sparse.decode(SPARSE, DTYPE_BY_NAME["BF16"], prediction)
+    assert result == b"\x80\x3f" * 2 + b"\x81\x3f" + b"\x80\x3f" * 2 + b"\x7e\x3f" + prediction[12:]
+    stored = sparse.encode_chunk(result, prediction, 2)
+    assert stored is not None and sparse.parse(stored, 2, 32) == found
+
+
+def test_sparse_round_trip() -> None:
+    generator = np.random.default_rng(1)
+    for name in ("U8", "BF16", "F32", "I64"):
+        dtype = DTYPE_BY_NAME[name]
+        before = generator.integers(0, 256, 5000 * dtype.unit, np.uint8).tobytes()
+        units = np.frombuffer(before, f"<u{dtype.unit}").copy()
+        units[generator.integers(0, 5000, 300)] += units.dtype.type(200)
+        units[0] -= units.dtype.type(1)
+        stored = sparse.encode_chunk(units.tobytes(), before, dtype.unit)
+        assert stored is not None and sparse.decode(stored, dtype, before) == units.tobytes()
+
+
+SPARSE_LIES = {
+    "no units": (b"\0" + SPARSE[1:], 32, "0 of 32 units"),
+    "more than there are": (SPARSE, 1, "2 of 1 units"),
+    "more than bits": (b"\x45" + SPARSE[1:], 99, "69 of 99 units in 7 bytes"),
+    "beyond": (SPARSE, 5, "leads to unit 5 of 5"),
+    "cut": (SPARSE[:-1], 32, "end early"),
+    "bits behind": (SPARSE[:-1] + b"\x80", 32, "are left behind"),
+    "bytes behind": (SPARSE + b"\0", 32, "are left behind"),
+}
+
+
+@pytest.mark.parametrize(("stored", "units", "message"), SPARSE_LIES.values(), ids=SPARSE_LIES)
+def test_bad_sparse(stored: bytes, units: int, message: str) -> None:
+    with pytest.raises(DamagedError, match=message):
+        sparse.parse(stored, 2, units)
 
 
 STEP_VALUES = {

@@ -113,7 +113,7 @@ def test_program_unpacks_what_the_writer_packs(
     assert tree(tmp_path / "out") == tree(any_pair.fine_tune)
 
 
-@pytest.mark.parametrize("coder", [Coder.RAW, Coder.IDENTICAL, Coder.PLANES])
+@pytest.mark.parametrize("coder", [Coder.RAW, Coder.IDENTICAL, Coder.PLANES, Coder.SPARSE])
 @pytest.mark.parametrize("make", checkpoints.MAKERS, ids=pair_id)
 def test_program_unpacks_every_coder(make: Maker, coder: int, tmp_path: Path) -> None:
     pair = generate(make, tmp_path / "pair")

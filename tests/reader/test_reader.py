@@ -41,6 +41,7 @@ OPTIONS = {
     "raw": Options(tensor_coder=always(Coder.RAW)),
     "identical": Options(tensor_coder=always(Coder.IDENTICAL)),
     "planes": Options(tensor_coder=always(Coder.PLANES)),
+    "sparse": Options(tensor_coder=always(Coder.SPARSE)),
     "small chunks": Options(chunk_log2=12),
     "large chunks": Options(chunk_log2=20),
     "stored headers": Options(canonical=False),
@@ -150,7 +151,7 @@ def test_progressive_round_trip(tuned: Pair, options: Options, tmp_path: Path) -
     assert found == {tensor.name: tensor.loss for tensor in opened.index.tensors()}
 
 
-@pytest.mark.parametrize("coder", [Coder.RAW, Coder.IDENTICAL, Coder.PLANES])
+@pytest.mark.parametrize("coder", [Coder.RAW, Coder.IDENTICAL, Coder.PLANES, Coder.SPARSE])
 def test_second_layers_of_every_coder(tuned: Pair, coder: int, tmp_path: Path) -> None:
     options = replace(LOSSY_OPTIONS["Rice"], progressive=True, tensor_coder=always(coder))
     archive = Writer(tuned.bases, tuned.fine_tune, options).archive()
@@ -298,6 +299,15 @@ def test_steps_in_version_1_are_rejected(tuned: Pair) -> None:
     opened.index.lossy = False
     with pytest.raises(DamagedError, match="unknown coder 4"):
         check(with_body(written, encode_body(opened.index), 1))
+
+
+def test_sparse_in_version_1_is_rejected(tuned: Pair) -> None:
+    options = Options(tensor_coder=always(Coder.SPARSE))
+    written = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    opened = open_archive(written)
+    assert Coder.SPARSE in {chunk.coder for chunk in opened.index.chunks if chunk.of_tensor}
+    with pytest.raises(DamagedError, match="unknown coder 5"):
+        check(with_body(written, opened.body, 1))
 
 
 @pytest.mark.parametrize("bit", range(8))

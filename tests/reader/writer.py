@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
+import sparse
 import steps
 from archive import Header
 from bases import fingerprint, sample
@@ -50,6 +51,11 @@ def planes_pay(chunk: Chunk, result: bytes, prediction: bytes) -> bool:
     return len(encode_planes(result, prediction, chunk.tensor.dtype.unit)) < len(result)
 
 
+def sparse_pays(chunk: Chunk, result: bytes, prediction: bytes) -> bool:
+    stored = sparse.encode_chunk(result, prediction, chunk.tensor.dtype.unit)
+    return stored is not None and len(stored) < len(result)
+
+
 def smallest_coder(chunk: Chunk, result: bytes, prediction: bytes) -> int:
     if result == prediction:
         return Coder.IDENTICAL
@@ -63,6 +69,8 @@ def always(coder: int) -> CoderChoice:
         if coder == Coder.IDENTICAL and result != prediction:
             return Coder.RAW
         if coder == Coder.PLANES and not planes_pay(chunk, result, prediction):
+            return Coder.RAW
+        if coder == Coder.SPARSE and not sparse_pays(chunk, result, prediction):
             return Coder.RAW
         return coder
 
@@ -163,6 +171,7 @@ class Writer:
         self._data: dict[int, bytes] = {}  # of owners of chunks by their id()
         self._factors: dict[int, Factors] = {}  # of tensors by their id()
         self._records: dict[int, bytes] = {}  # of those factors
+        self._is_newer = False  # whether a chunk needs a reader of version 2
         self._steps: dict[tuple[int, int], bytes] = {}  # of chunks, by owner's id() and start
         self._packed: dict[int, bytes] = {}  # the data of lossy tensors by their id()
 
@@ -179,7 +188,7 @@ class Writer:
         index.lossy = any(index.lossy_tensors())
         index.progressive = index.lossy and self._options.progressive
         second_layer = self._second_layer() if index.progressive else []
-        is_newer = index.lossy or (self._options.adaptive and self._records)
+        is_newer = self._is_newer or index.lossy or (self._options.adaptive and self._records)
         both = regions(index, stored, self._records, second_layer)
         return seal(index, *both, 2 if is_newer else 1)
 
@@ -391,6 +400,9 @@ class Writer:
             return result
         if chunk.coder == Coder.IDENTICAL:
             return b""
+        if chunk.coder == Coder.SPARSE:
+            self._is_newer = True
+            return sparse.encode_chunk(result, prediction, chunk.tensor.dtype.unit) or b""
         return encode_planes(result, prediction, chunk.tensor.dtype.unit)
 
     def _encode_side(self, chunk: Chunk, result: bytes) -> bytes:

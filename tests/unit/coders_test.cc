@@ -21,15 +21,16 @@ namespace {
 
 using Buffer = std::vector<std::byte>;
 
-enum class Content { kZeros, kPrediction, kNudged, kNoise, kNaN, kSameBytes };
-constexpr Content kContents[] = {Content::kZeros, Content::kPrediction, Content::kNudged,
-                                 Content::kNoise, Content::kNaN,        Content::kSameBytes};
+enum class Content { kZeros, kPrediction, kNudged, kFew, kNoise, kNaN, kSameBytes };
+constexpr Content kContents[] = {Content::kZeros,    Content::kPrediction, Content::kNudged,
+                                 Content::kFew,      Content::kNoise,      Content::kNaN,
+                                 Content::kSameBytes};
 constexpr DType kDTypes[] = {DType::kU8,   DType::kF8E4M3, DType::kF8E5M2, DType::kI16,
                              DType::kBF16, DType::kF16,    DType::kF32,    DType::kF64};
 constexpr size_t kCounts[] = {1, 2, 3, 127, 1001, 20'011};
 
 std::string_view name_of(Content content) {
-  constexpr std::string_view kNames[] = {"zeros", "prediction", "nudged",
+  constexpr std::string_view kNames[] = {"zeros", "prediction", "nudged",    "few",
                                          "noise", "NaN",        "same bytes"};
   return kNames[static_cast<size_t>(content)];
 }
@@ -59,6 +60,10 @@ Buffer make_value(Content content, unsigned unit, size_t count, const Buffer& pr
     case Content::kNudged:
       value = prediction;
       for (size_t i = 0; i < size; i += 5 * unit) value[i] ^= std::byte{1};
+      break;
+    case Content::kFew:
+      value = prediction;
+      for (size_t i = unit; i < size; i += 20 * unit) value[i] ^= std::byte{1};
       break;
     case Content::kNoise:
       value = pseudo_random_bytes(size, 7);
@@ -163,7 +168,9 @@ TEST_P(CoderTest, GivesTheSameBytesBack) {
 }
 
 TEST_P(CoderTest, AppendsToWhatIsThere) {
-  const Chunk chunk(Content::kPrediction, DType::kBF16, 1001, true);
+  const Chunk equal(Content::kPrediction, DType::kBF16, 1001, true);
+  const Chunk few(Content::kFew, DType::kBF16, 1001, true);
+  const Chunk& chunk = encoded(equal) ? equal : few;
   const auto alone = encoded(chunk);
   ASSERT_TRUE(alone.has_value());
   Buffer stored = {std::byte{1}, std::byte{2}};

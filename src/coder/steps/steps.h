@@ -34,8 +34,14 @@ std::optional<uint64_t> analyze_no_steps(const ChunkInput& chunk, CoderScratch& 
 void encode_no_steps(const ChunkInput& chunk, CoderScratch& scratch,
                      std::vector<std::byte>& stored);
 
-inline constexpr Coder kStepsCoder{
-    4, "steps", true, analyze_no_steps, encode_no_steps, decode_steps, /*lossy=*/true};
+inline constexpr Coder kStepsCoder{.id = 4,
+                                   .name = "steps",
+                                   .uses_prediction = true,
+                                   .analyze = analyze_no_steps,
+                                   .encode = encode_no_steps,
+                                   .decode = decode_steps,
+                                   .lossy = true,
+                                   .since = 2};
 
 // What the decoder keeps for each unit of a chunk, in bytes: its steps, and a ratio of its column.
 inline constexpr uint64_t kStepsBytesPerUnit = 4;
