@@ -22,21 +22,19 @@ struct Stored {
   bool is_longer = false;  // a set bit follows
 };
 
-// All have the parameter 5.
-void put_rice(uint64_t number, BitSink& out) {
-  out.put_unary(number >> 5);
-  out.put(number & 31, 5);
+void put_gaps(const std::vector<uint64_t>& gaps, BitSink& out) {
+  out.put(5, 5);  // the parameter
+  for (const uint64_t gap : gaps) out.put_unary(gap >> 5);
+  for (const uint64_t gap : gaps) out.put(gap & 31, 5);
 }
 
 std::string bytes_of(const Stored& stored) {
   BitWriter bits;
   BitSink sink = bits.sink(100'000);
-  sink.put(5, 5);
-  for (const uint64_t gap : stored.gaps) put_rice(gap, sink);
+  put_gaps(stored.gaps, sink);
   sink.put(0b10, 2);
   sink.put(stored.far, 32);
-  sink.put(5, 5);
-  put_rice(stored.far_gap, sink);
+  put_gaps({stored.far_gap}, sink);
   sink.put_unary(stored.far_bits);
   sink.put(0, stored.far_bits);
   if (stored.is_longer) sink.put(1, 1);
@@ -93,7 +91,7 @@ std::vector<Lie> sparse_lies() {
           "more far ones than units"),
       refused(
           "far_gap_too_far", [](Stored& stored) { stored.far_gap = 2; }, kGap),
-      refused("bits_cut", bytes_of({}).substr(0, 16), kEnd),
+      refused("bits_cut", bytes_of({}).substr(0, 16), "it ends too early"),
       refused(
           "bits_behind", [](Stored& stored) { stored.is_longer = true; }, kEnd),
       refused("bytes_behind", bytes_of({}) + '\0', kEnd),

@@ -23,7 +23,8 @@ def take_rice(bits: BitCursor, count: int) -> list[int]:
     parameter = bits.number(5)
     # No number that may stand here is larger.
     limit = 1 << 63 - parameter
-    return [bits.ones(limit) << parameter | bits.number(parameter) for _ in range(count)]
+    high = [bits.ones(limit) for _ in range(count)]
+    return [ones << parameter | bits.number(parameter) for ones in high]
 
 
 def take_places(bits: BitCursor, count: int, end: int) -> list[int]:
@@ -75,10 +76,8 @@ def decode(stored: bytes, dtype: DType, prediction: bytes) -> bytes:
 def rice(numbers: list[int], parameter: int) -> str:
     """The bits, as text in the order in which they are written."""
     code = f"{parameter:05b}"[::-1]
-    for number in numbers:
-        code += "1" * (number >> parameter) + "0"
-        code += f"{number:064b}"[::-1][:parameter]
-    return code
+    code += "".join("1" * (number >> parameter) + "0" for number in numbers)
+    return code + "".join(f"{number:064b}"[::-1][:parameter] for number in numbers)
 
 
 def gamma(number: int) -> str:

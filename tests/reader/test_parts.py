@@ -149,7 +149,7 @@ def test_steps_example() -> None:
 
 
 # The example of src/coder/sparse/spec.md.
-SPARSE = bytes.fromhex("02 44fcf055336f41f1 82340000002008")
+SPARSE = bytes.fromhex("02 44fcf055336f41f1 02350000002008")
 
 
 def test_sparse_example() -> None:

@@ -42,12 +42,12 @@ inline RiceChoice choose_rice(std::span<const uint64_t> numbers) {
   return best;
 }
 
+// The parameter, the high parts of all numbers, their low parts.
 inline void put_rice(std::span<const uint64_t> numbers, unsigned parameter, BitSink& out) {
   out.put(parameter, kRiceParameterBits);
-  for (const uint64_t number : numbers) {
-    out.put_unary(number >> parameter);
-    out.put(number & ((uint64_t{1} << parameter) - 1), parameter);
-  }
+  for (const uint64_t number : numbers) out.put_unary(number >> parameter);
+  const uint64_t low = (uint64_t{1} << parameter) - 1;
+  for (const uint64_t number : numbers) out.put(number & low, parameter);
 }
 
 // Of a number over 0.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -11,17 +12,42 @@ namespace {
 
 Status refuse(std::string_view why) { return fail(ErrorCode::kDamaged, "sparse: {}", why); }
 
+// The high parts of gaps, added up: `places` become what they are without the low parts. Codes are
+// read by their ends, the zero bits, of which none has to wait for the one before.
+Status read_high(BitReader& in, unsigned parameter, uint64_t end, std::span<uint32_t> places) {
+  constexpr unsigned kWindow = 56;  // bits that one load surely has
+  const size_t start = in.at();
+  size_t i = 0;
+  for (size_t read = 0; i < places.size(); read += kWindow) {
+    const size_t at = start + read;
+    if (at > in.end()) return refuse("it ends too early");
+    uint64_t ends =
+        ~(load<uint64_t>(in.data() + at / 8) >> at % 8) & ((uint64_t{1} << kWindow) - 1);
+    for (; ends != 0 && i < places.size(); ends &= ends - 1, ++i) {
+      const size_t bits = read + static_cast<size_t>(std::countr_zero(ends));
+      const uint64_t ones = bits - i;  // of all codes so far
+      if (ones > end >> parameter) return refuse("a gap leads too far");
+      places[i] = static_cast<uint32_t>((ones << parameter) + i);
+      in.seek(start + bits + 1);
+    }
+  }
+  return {};
+}
+
 // Fills `places`, rising and under `end`, from gaps.
 Status read_places(BitReader& in, uint64_t end, std::span<uint32_t> places) {
   const auto parameter = static_cast<unsigned>(in.take(kRiceParameterBits));
-  BitReader local = in;  // in registers
-  uint64_t next = 0;
+  FINEDELTA_CHECK(read_high(in, parameter, end, places));
+  size_t at = in.at();
+  if (!in.ok() || parameter * places.size() > in.end() - at) return refuse("it ends too early");
+  uint64_t low = 0;  // of all gaps so far
   for (uint32_t& place : places) {
-    next += local.take_rice(parameter);
-    if (next >= end) return refuse("a gap leads too far");
-    place = static_cast<uint32_t>(next++);
+    low += load<uint64_t>(in.data() + at / 8) >> at % 8 & ((uint64_t{1} << parameter) - 1);
+    at += parameter;
+    if (place + low >= end) return refuse("a gap leads too far");
+    place = static_cast<uint32_t>(place + low);
   }
-  in = local;
+  in.seek(at);
   return {};
 }
 
@@ -42,7 +68,7 @@ Status read_far(BitReader& in, unsigned unit, std::span<uint64_t> differences) {
 }
 
 // How many units ahead memory is asked for: the places are too far apart for the CPU to guess.
-constexpr size_t kAhead = 32;
+constexpr size_t kAhead = 16;
 
 template <typename T>
 void add(const SparseUnits& sparse, const std::byte* prediction, std::byte* to) {
