@@ -3,6 +3,7 @@
 #define FINEDELTA_FINEDELTA_H_
 
 #include "finedelta/archive_reader.h"
+#include "finedelta/diff.h"
 #include "finedelta/inspect.h"
 #include "finedelta/lora.h"
 #include "finedelta/options.h"

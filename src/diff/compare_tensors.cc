@@ -1,0 +1,121 @@
+#include "diff/compare_tensors.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/threads.h"
+
+namespace finedelta {
+
+namespace {
+
+// A multiple of four, so that chunks of elements of 6 bits are whole bytes.
+constexpr uint64_t kChunkElements = uint64_t{1} << 18;
+static_assert(kChunkElements <= kMostCompared);
+// Two chunks of 8 bytes an element.
+constexpr uint64_t kWorkerBytes = 2 * 8 * kChunkElements;
+
+// Results that may wait for those before them, for each worker.
+constexpr uint64_t kWaiting = 8;
+
+struct Buffers {
+  std::vector<std::byte> base;
+  std::vector<std::byte> fine;
+};
+
+void add(NonFinite& to, const NonFinite& other) {
+  to.nans += other.nans;
+  to.infinities += other.infinities;
+}
+
+class TensorComparer {
+ public:
+  TensorComparer(std::vector<PairedDiff>& pairs, const Options& options, ProgressMeter& progress)
+      : pairs_(pairs), options_(options), progress_(progress) {}
+
+  Result<FloatTotals> run() {
+    for (PairedDiff& paired : pairs_) {
+      // No chunk will tell.
+      if (paired.pair.compared && paired.pair.elements == 0) finish(paired, {});
+      chunks_ += (paired.pair.elements + kChunkElements - 1) / kChunkElements;
+      ends_.push_back(chunks_);
+    }
+    const unsigned threads = affordable_workers(options_, kWorkerBytes, 0);
+    std::vector<Buffers> buffers(threads);
+    FINEDELTA_CHECK(parallel_ordered(
+        chunks_, threads, kWaiting * threads, options_.cancel,
+        [&](uint64_t chunk, unsigned worker) { return compare(chunk, buffers[worker]); },
+        [&](uint64_t chunk, const TensorTally& tally) { return commit(chunk, tally); }));
+    return totals_;
+  }
+
+ private:
+  // Where a chunk is.
+  struct Place {
+    size_t pair = 0;
+    uint64_t first = 0;  // bytes
+    uint64_t size = 0;
+    bool last = false;  // of its tensor
+  };
+
+  [[nodiscard]] Place place_of(uint64_t chunk) const {
+    const auto found = std::ranges::upper_bound(ends_, chunk);
+    const auto pair = static_cast<size_t>(found - ends_.begin());
+    const uint64_t first_chunk = pair == 0 ? 0 : ends_[pair - 1];
+    const DiffPair& tensors = pairs_[pair].pair;
+    const uint64_t chunk_bytes = kChunkElements / 8 * dtype_bits(tensors.dtype());
+    const uint64_t first = (chunk - first_chunk) * chunk_bytes;
+    return {.pair = pair,
+            .first = first,
+            .size = std::min(chunk_bytes, tensors.bytes - first),
+            .last = chunk + 1 == *found};
+  }
+
+  Result<TensorTally> compare(uint64_t chunk, Buffers& buffers) const {
+    const Place place = place_of(chunk);
+    const StoredTensor& base = pairs_[place.pair].pair.base;
+    const StoredTensor& fine = pairs_[place.pair].pair.fine;
+    buffers.base.resize(place.size);
+    buffers.fine.resize(place.size);
+    FINEDELTA_CHECK(base.shard->read(*base.tensor, place.first, buffers.base));
+    FINEDELTA_CHECK(fine.shard->read(*fine.tensor, place.first, buffers.fine));
+    return TensorTally::of(fine.tensor->dtype, buffers.base, buffers.fine);
+  }
+
+  Status commit(uint64_t chunk, const TensorTally& tally) {
+    const Place place = place_of(chunk);
+    tally_.add(tally);
+    progress_.add(place.size);
+    if (place.last) finish(pairs_[place.pair], std::exchange(tally_, {}));
+    return {};
+  }
+
+  void finish(PairedDiff& paired, const TensorTally& tally) {
+    TensorDiff& diff = paired.diff;
+    diff.changed = tally.changed;
+    if (tally.changed > 0 && diff.status == "equal") diff.status = "changed";
+    const DType dtype = paired.pair.dtype();
+    if (!is_comparable_float(dtype)) return;
+    diff.floats = tally.report(dtype, diff.elements);
+    totals_.sums.add(tally.sums);
+    add(totals_.base, diff.floats->base);
+    add(totals_.fine_tune, diff.floats->fine_tune);
+  }
+
+  std::vector<PairedDiff>& pairs_;
+  const Options& options_;
+  ProgressMeter& progress_;
+  std::vector<uint64_t> ends_;  // for each pair, the number of chunks up to its end
+  uint64_t chunks_ = 0;
+  TensorTally tally_;  // of the tensor whose chunks are being committed
+  FloatTotals totals_;
+};
+
+}  // namespace
+
+Result<FloatTotals> compare_tensors(std::vector<PairedDiff>& pairs, const Options& options,
+                                    ProgressMeter& progress) {
+  return TensorComparer(pairs, options, progress).run();
+}
+
+}  // namespace finedelta
