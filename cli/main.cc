@@ -46,7 +46,7 @@ int run_verb(const Verb& verb, const Arguments& arguments) {
   const std::string output = arguments.json ? report->json + "\n" : report->text;
   if (const int code = print_output(output); code != 0) return code;
   session.close(report->closing);
-  return 0;
+  return report->code;
 }
 
 int run(int count, char** words) {
