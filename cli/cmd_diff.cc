@@ -92,7 +92,7 @@ Json tensor_json(const TensorDiff& tensor) {
           {"effective_rank", rank_json(tensor.rank)}};
 }
 
-std::string json(const DiffReport& report, const Session& session) {
+Json totals_json(const DiffReport& report) {
   Json object{{"identical", report.identical()},
               {"base", report.base},
               {"fine_tune", report.fine_tune},
@@ -108,14 +108,23 @@ std::string json(const DiffReport& report, const Session& session) {
               {"changed_share", share_json(report.changed_elements, report.elements)}};
   add_norms(object, report.norms);
   add_non_finite(object, report.base_non_finite, report.fine_tune_non_finite);
-  object["tensors"] = Json::array();
-  for (const TensorDiff& tensor : report.tensors) object["tensors"].push_back(tensor_json(tensor));
-  object["equal_files"] = report.equal_files;
-  object["files"] = Json::array();
+  return object;
+}
+
+// Tensor by tensor: as objects, all of many would take several times the memory of their text.
+std::string json(const DiffReport& report, const Session& session) {
+  Json rest{{"equal_files", report.equal_files}, {"files", Json::array()}};
   for (const FileDiff& file : report.files) {
-    object["files"].push_back({{"path", file.path}, {"status", file.status}});
+    rest["files"].push_back({{"path", file.path}, {"status", file.status}});
   }
-  return dump(std::move(object), session);
+  std::string text = dump(totals_json(report));
+  text.back() = ',';
+  text += "\"tensors\":[";
+  for (const TensorDiff& tensor : report.tensors) text += dump(tensor_json(tensor)) + ',';
+  if (text.back() == ',') text.pop_back();
+  text += "],";
+  text += std::string_view(dump(std::move(rest), session)).substr(1);
+  return text;
 }
 
 // Rounded so that neither 0 % nor 100 % is said of anything else.
@@ -246,12 +255,11 @@ Result<Report> run(const Arguments& arguments, Session& session) {
   session.begin("comparing", in_quotes(given[1]), options);
   const Result<DiffReport> report = diff(given[0], given[1], options);
   if (!report.has_value()) return std::unexpected(report.error());
+  const int code = report->identical() ? 0 : kDifferent;
+  if (arguments.json) return Report{.json = json(*report, session), .code = code};
   std::string text = compared_text(*report, arguments) + uncompared_text(*report) +
                      files_text(*report) + summary(*report);
-  return Report{.json = json(*report, session),
-                .text = std::move(text),
-                .closing = "",
-                .code = report->identical() ? 0 : kDifferent};
+  return Report{.text = std::move(text), .code = code};
 }
 
 }  // namespace

@@ -30,14 +30,15 @@ void add(NonFinite& to, const NonFinite& other) {
 
 class TensorComparer {
  public:
-  TensorComparer(std::vector<PairedDiff>& pairs, const Options& options, ProgressMeter& progress)
+  TensorComparer(DiffPairs& pairs, const Options& options, ProgressMeter& progress)
       : pairs_(pairs), options_(options), progress_(progress) {}
 
   Result<FloatTotals> run() {
-    for (PairedDiff& paired : pairs_) {
+    for (size_t i = 0; i < pairs_.pairs.size(); ++i) {
+      const DiffPair& pair = pairs_.pairs[i];
       // No chunk will tell.
-      if (paired.pair.compared && paired.pair.elements == 0) finish(paired, {});
-      chunks_ += (paired.pair.elements + kChunkElements - 1) / kChunkElements;
+      if (pair.compared && pair.elements == 0) finish(i, {});
+      chunks_ += (pair.elements + kChunkElements - 1) / kChunkElements;
       ends_.push_back(chunks_);
     }
     const unsigned threads = affordable_workers(options_, kWorkerBytes, 0);
@@ -62,7 +63,7 @@ class TensorComparer {
     const auto found = std::ranges::upper_bound(ends_, chunk);
     const auto pair = static_cast<size_t>(found - ends_.begin());
     const uint64_t first_chunk = pair == 0 ? 0 : ends_[pair - 1];
-    const DiffPair& tensors = pairs_[pair].pair;
+    const DiffPair& tensors = pairs_.pairs[pair];
     const uint64_t chunk_bytes = kChunkElements / 8 * dtype_bits(tensors.dtype());
     const uint64_t first = (chunk - first_chunk) * chunk_bytes;
     return {.pair = pair,
@@ -73,8 +74,8 @@ class TensorComparer {
 
   Result<TensorTally> compare(uint64_t chunk, Buffers& buffers) const {
     const Place place = place_of(chunk);
-    const StoredTensor& base = pairs_[place.pair].pair.base;
-    const StoredTensor& fine = pairs_[place.pair].pair.fine;
+    const StoredTensor& base = pairs_.pairs[place.pair].base;
+    const StoredTensor& fine = pairs_.pairs[place.pair].fine;
     buffers.base.resize(place.size);
     buffers.fine.resize(place.size);
     FINEDELTA_CHECK(base.shard->read(*base.tensor, place.first, buffers.base));
@@ -86,15 +87,15 @@ class TensorComparer {
     const Place place = place_of(chunk);
     tally_.add(tally);
     progress_.add(place.size);
-    if (place.last) finish(pairs_[place.pair], std::exchange(tally_, {}));
+    if (place.last) finish(place.pair, std::exchange(tally_, {}));
     return {};
   }
 
-  void finish(PairedDiff& paired, const TensorTally& tally) {
-    TensorDiff& diff = paired.diff;
+  void finish(size_t pair, const TensorTally& tally) {
+    TensorDiff& diff = pairs_.diffs[pair];
     diff.changed = tally.changed;
     if (tally.changed > 0 && diff.status == "equal") diff.status = "changed";
-    const DType dtype = paired.pair.dtype();
+    const DType dtype = pairs_.pairs[pair].dtype();
     if (!is_comparable_float(dtype)) return;
     diff.floats = tally.report(dtype, diff.elements);
     totals_.sums.add(tally.sums);
@@ -102,7 +103,7 @@ class TensorComparer {
     add(totals_.fine_tune, diff.floats->fine_tune);
   }
 
-  std::vector<PairedDiff>& pairs_;
+  DiffPairs& pairs_;
   const Options& options_;
   ProgressMeter& progress_;
   std::vector<uint64_t> ends_;  // for each pair, the number of chunks up to its end
@@ -113,7 +114,7 @@ class TensorComparer {
 
 }  // namespace
 
-Result<FloatTotals> compare_tensors(std::vector<PairedDiff>& pairs, const Options& options,
+Result<FloatTotals> compare_tensors(DiffPairs& pairs, const Options& options,
                                     ProgressMeter& progress) {
   return TensorComparer(pairs, options, progress).run();
 }

@@ -18,7 +18,7 @@ struct FloatTotals {
 };
 
 // Completes the pairs, but for ranks. Takes 4 MiB for each worker at the most.
-Result<FloatTotals> compare_tensors(std::vector<PairedDiff>& pairs, const Options& options,
+Result<FloatTotals> compare_tensors(DiffPairs& pairs, const Options& options,
                                     ProgressMeter& progress);
 
 }  // namespace finedelta

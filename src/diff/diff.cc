@@ -13,11 +13,11 @@ namespace finedelta {
 
 namespace {
 
-uint64_t bytes_to_read(const std::vector<PairedDiff>& pairs, bool rank) {
+uint64_t bytes_to_read(const DiffPairs& pairs, bool rank) {
   uint64_t total = 0;
-  for (const PairedDiff& paired : pairs) {
-    total += paired.pair.bytes;
-    if (rank && is_ranked(paired)) total += paired.pair.bytes;
+  for (const DiffPair& pair : pairs.pairs) {
+    total += pair.bytes;
+    if (rank && is_ranked(pair)) total += pair.bytes;
   }
   return total;
 }
@@ -31,12 +31,13 @@ uint64_t& count_of(DiffReport& report, std::string_view status) {
   return report.not_comparable;
 }
 
-void add_tensor(TensorDiff diff, DiffReport& report) {
-  ++count_of(report, diff.status);
-  if (!diff.base_tensor.empty() && diff.base_tensor != diff.name) ++report.renamed;
-  report.elements += diff.elements;
-  report.changed_elements += diff.changed;
-  report.tensors.push_back(std::move(diff));
+void count_tensors(DiffReport& report) {
+  for (const TensorDiff& diff : report.tensors) {
+    ++count_of(report, diff.status);
+    if (!diff.base_tensor.empty() && diff.base_tensor != diff.name) ++report.renamed;
+    report.elements += diff.elements;
+    report.changed_elements += diff.changed;
+  }
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ Result<DiffReport> diff(const std::string& base, const std::string& fine_tune,
     FINEDELTA_CHECK(check_options(options));
     FINEDELTA_ASSIGN(const Inputs inputs, open_inputs({base}, fine_tune, false, options));
     FINEDELTA_ASSIGN(const InputStamps stamps, InputStamps::take(inputs));
-    std::vector<PairedDiff> pairs = pair_for_diff(inputs);
+    DiffPairs pairs = pair_for_diff(inputs);
     ProgressMeter progress(options.progress, bytes_to_read(pairs, options.rank));
     FINEDELTA_ASSIGN(const FloatTotals totals, compare_tensors(pairs, options, progress));
     if (options.rank) FINEDELTA_CHECK(add_effective_ranks(pairs, options, progress));
@@ -67,9 +68,10 @@ Result<DiffReport> diff(const std::string& base, const std::string& fine_tune,
                       .norms = totals.sums.norms(),
                       .base_non_finite = totals.base,
                       .fine_tune_non_finite = totals.fine_tune,
+                      .tensors = std::move(pairs.diffs),
                       .equal_files = files.equal,
                       .files = std::move(files.differing)};
-    for (PairedDiff& paired : pairs) add_tensor(std::move(paired.diff), report);
+    count_tensors(report);
     return report;
   });
 }

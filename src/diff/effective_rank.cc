@@ -17,10 +17,11 @@ float scale_for(double largest) {
   return std::ldexp(1.0F, std::clamp(-std::ilogb(largest), -kMost, kMost));
 }
 
-std::optional<DeltaMatrix> matrix_of(const PairedDiff& paired, const Options& options) {
-  const TensorDiff& diff = paired.diff;
-  if (!is_ranked(paired) || !(diff.floats->largest_delta > 0)) return std::nullopt;
-  return DeltaMatrix{.pair = &paired.pair,
+// Of matrices that changed.
+std::optional<DeltaMatrix> matrix_of(const DiffPair& pair, const TensorDiff& diff,
+                                     const Options& options) {
+  if (!is_ranked(pair) || !(diff.floats->largest_delta > 0)) return std::nullopt;
+  return DeltaMatrix{.pair = &pair,
                      .rows = std::min(diff.shape[0], diff.base_shape[0]),
                      .columns = diff.shape[1],
                      .scale = scale_for(diff.floats->largest_delta),
@@ -40,27 +41,28 @@ uint64_t worker_bytes(const DeltaMatrix& matrix) {
 
 }  // namespace
 
-bool is_ranked(const PairedDiff& paired) {
-  return paired.pair.compared && paired.diff.shape.size() == 2 && is_castable(paired.pair.dtype());
+bool is_ranked(const DiffPair& pair) {
+  return pair.compared && pair.fine.tensor->shape.size() == 2 && is_castable(pair.dtype());
 }
 
-Status add_effective_ranks(std::vector<PairedDiff>& pairs, const Options& options,
-                           ProgressMeter& progress) {
+Status add_effective_ranks(DiffPairs& pairs, const Options& options, ProgressMeter& progress) {
   uint64_t most = 1;
-  for (const PairedDiff& paired : pairs) {
-    if (const auto matrix = matrix_of(paired, options))
-      most = std::max(most, worker_bytes(*matrix));
+  for (size_t i = 0; i < pairs.pairs.size(); ++i) {
+    const auto matrix = matrix_of(pairs.pairs[i], pairs.diffs[i], options);
+    if (matrix) most = std::max(most, worker_bytes(*matrix));
   }
-  const unsigned threads = affordable_workers(options, most, 0);
-  return parallel_for(pairs.size(), threads, options.cancel, [&](uint64_t i, unsigned) -> Status {
-    if (is_ranked(pairs[i])) progress.add(pairs[i].pair.bytes);
-    const auto matrix = matrix_of(pairs[i], options);
+  const auto work = [&](uint64_t i, unsigned) -> Status {
+    const DiffPair& pair = pairs.pairs[i];
+    if (is_ranked(pair)) progress.add(pair.bytes);
+    const auto matrix = matrix_of(pair, pairs.diffs[i], options);
     if (!matrix) return {};
     const bool estimated = is_estimated(*matrix);
     FINEDELTA_ASSIGN(const auto rank, estimated ? estimated_rank(*matrix) : exact_rank(*matrix));
-    if (rank) pairs[i].diff.rank = EffectiveRank{.value = *rank, .estimated = estimated};
+    if (rank) pairs.diffs[i].rank = EffectiveRank{.value = *rank, .estimated = estimated};
     return {};
-  });
+  };
+  return parallel_for(pairs.pairs.size(), affordable_workers(options, most, 0), options.cancel,
+                      work);
 }
 
 }  // namespace finedelta

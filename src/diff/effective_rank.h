@@ -40,12 +40,11 @@ Result<std::optional<double>> exact_rank(const DeltaMatrix& matrix);
 // bytes and 10 MiB.
 Result<std::optional<double>> estimated_rank(const DeltaMatrix& matrix);
 
-// Whether it is a compared matrix of such a type.
-[[nodiscard]] bool is_ranked(const PairedDiff& paired);
+// Whether they are compared matrices of such a type.
+[[nodiscard]] bool is_ranked(const DiffPair& pair);
 
 // Adds the ranks of those of these matrices that changed; all of them count for `progress`.
-Status add_effective_ranks(std::vector<PairedDiff>& pairs, const Options& options,
-                           ProgressMeter& progress);
+Status add_effective_ranks(DiffPairs& pairs, const Options& options, ProgressMeter& progress);
 
 }  // namespace finedelta
 

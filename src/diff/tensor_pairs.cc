@@ -21,7 +21,7 @@ std::string_view status_of(const DiffPair& pair) {
   return differs_in_first_dimension(base.shape, fine.shape) ? "resized" : "other shape";
 }
 
-PairedDiff describe(DiffPair pair) {
+TensorDiff describe(DiffPair& pair) {
   TensorDiff diff{.status = std::string(status_of(pair))};
   if (pair.base.tensor != nullptr) {
     diff.name = diff.base_tensor = pair.base.tensor->name;
@@ -42,30 +42,32 @@ PairedDiff describe(DiffPair pair) {
     pair.elements = pair.bytes / bits * 8 + pair.bytes % bits * 8 / bits;
     diff.elements = pair.elements;
   }
-  return {.pair = pair, .diff = std::move(diff)};
+  return diff;
 }
 
 }  // namespace
 
-std::vector<PairedDiff> pair_for_diff(const Inputs& inputs) {
+DiffPairs pair_for_diff(const Inputs& inputs) {
   const Checkpoint& base = inputs.bases[0];
   const BaseByName by_name(base, inputs.fine_tune);
-  std::vector<PairedDiff> pairs;
+  DiffPairs out;
   std::set<const safetensors::Tensor*> used;
   for (const Shard& shard : inputs.fine_tune.shards) {
     for (const safetensors::Tensor& tensor : shard.header.tensors) {
       const StoredTensor found = by_name.find(tensor.name);
       used.insert(found.tensor);
-      pairs.push_back(describe({.base = found, .fine = {.shard = &shard, .tensor = &tensor}}));
+      out.pairs.push_back({.base = found, .fine = {.shard = &shard, .tensor = &tensor}});
     }
   }
   for (const Shard& shard : base.shards) {
     for (const safetensors::Tensor& tensor : shard.header.tensors) {
       if (used.contains(&tensor)) continue;
-      pairs.push_back(describe({.base = {.shard = &shard, .tensor = &tensor}, .fine = {}}));
+      out.pairs.push_back({.base = {.shard = &shard, .tensor = &tensor}, .fine = {}});
     }
   }
-  return pairs;
+  out.diffs.reserve(out.pairs.size());
+  for (DiffPair& pair : out.pairs) out.diffs.push_back(describe(pair));
+  return out;
 }
 
 }  // namespace finedelta

@@ -22,16 +22,16 @@ struct DiffPair {
   [[nodiscard]] DType dtype() const { return fine.tensor->dtype; }  // of both, where compared
 };
 
-struct PairedDiff {
-  DiffPair pair;
-  // Complete but for what comparing tells; the status of tensors that are compared is "equal", or
-  // "resized".
-  TensorDiff diff;
+// In order of the fine-tune's shards and tensors, then those that only the base has.
+struct DiffPairs {
+  std::vector<DiffPair> pairs;
+  // One for each. Complete but for what comparing tells; the status of tensors that are compared is
+  // "equal", or "resized".
+  std::vector<TensorDiff> diffs;
 };
 
-// In order of the fine-tune's shards and tensors, then those that only the base has. `inputs` has
-// one base and must stay.
-[[nodiscard]] std::vector<PairedDiff> pair_for_diff(const Inputs& inputs);
+// `inputs` has one base and must stay.
+[[nodiscard]] DiffPairs pair_for_diff(const Inputs& inputs);
 
 }  // namespace finedelta
 
