@@ -17,7 +17,7 @@ struct FloatTotals {
   NonFinite fine_tune;
 };
 
-// Completes the pairs, but for ranks. Takes 4 MiB for each worker at the most.
+// Completes the pairs, but for ranks. Takes 2 MiB for each worker at the most.
 Result<FloatTotals> compare_tensors(DiffPairs& pairs, const Options& options,
                                     ProgressMeter& progress);
 
