@@ -81,6 +81,8 @@ Json tensor_json(const TensorDiff& tensor) {
   return {{"name", tensor.name},
           {"base_tensor", text_json(tensor.base_tensor)},
           {"status", tensor.status},
+          {"shard", text_json(tensor.shard)},
+          {"base_shard", text_json(tensor.base_shard)},
           {"dtype", text_json(tensor.dtype)},
           {"shape", shape_json(tensor.dtype, tensor.shape)},
           {"base_dtype", text_json(tensor.base_dtype)},
@@ -139,6 +141,7 @@ std::string percent_text(uint64_t part, uint64_t whole) {
 std::string relative_text(const Norms& norms) {
   const std::optional<double> relative = norms.relative();
   if (!relative) return "-";
+  if (!std::isfinite(*relative)) return "-";
   return *relative == 0 ? "0" : fmt::format("{:.2e}", *relative);
 }
 

@@ -63,7 +63,9 @@ struct TensorDiff {
   // "equal" (bit by bit), "changed", "resized" (another first dimension: the rows that both have
   // are compared), "other dtype", "other shape", "only in base", "only in fine-tune".
   std::string status;
-  std::string dtype;  // in the fine-tune; empty where it has none
+  std::string shard;       // path of its file; empty where the fine-tune has none
+  std::string base_shard;  // likewise of the base
+  std::string dtype;       // in the fine-tune; empty where it has none
   std::vector<uint64_t> shape;
   std::string base_dtype;  // empty where the base has none
   std::vector<uint64_t> base_shape;
@@ -103,12 +105,12 @@ struct DiffReport {
   [[nodiscard]] bool identical() const;
 };
 
-// Compares tensors that have one name, or names that differ by a prefix that many tensors add or
-// drop, and other files by path, but for a model that is a single file. How tensors are divided
-// among shards, and the metadata of shards, make no difference. Writes nothing. The report is the
-// same on any CPU with any number of threads, effective ranks on one machine.
-// Errors: kUsage, kFailure (I/O, model not found, an input changed meanwhile), kDamaged,
-// kCancelled. Several calls may run at once.
+// Compares tensors that have one name, of several in the shard of the same path, or names that
+// differ by a prefix that many tensors add or drop, and other files by path, but for a model that
+// is a single file. How tensors are divided among shards, and the metadata of shards, make no
+// difference. Writes nothing. The report is the same on any CPU with any number of threads,
+// effective ranks on one machine. Errors: kUsage, kFailure (I/O, model not found, an input changed
+// meanwhile), kDamaged, kCancelled. Several calls may run at once.
 Result<DiffReport> diff(const std::string& base, const std::string& fine_tune,
                         const DiffOptions& options = {});
 

@@ -27,7 +27,7 @@ NonFinite non_finite(const SpecialCounts& counts) {
 
 std::optional<double> cosine_of(const NormSums& sums) {
   const double norms = std::sqrt(sums.base) * std::sqrt(sums.fine);
-  if (!(norms > 0)) return std::nullopt;
+  if (!(norms > 0) || !std::isfinite(norms)) return std::nullopt;
   // Rounding must not make it more than 1.
   return std::clamp(sums.product / norms, -1.0, 1.0);
 }

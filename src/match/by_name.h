@@ -3,8 +3,10 @@
 #define FINEDELTA_MATCH_BY_NAME_H_
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "checkpoint/checkpoint.h"
 #include "match/candidates.h"
@@ -22,12 +24,15 @@ class BaseByName {
   // Refers to the base, which must stay.
   BaseByName(const Checkpoint& base, const Checkpoint& fine_tune);
 
-  // The base's tensor of that name, or of what is left of it when a prefix is added or dropped that
-  // many names of one of the models have. Where several shards have one, the first.
+  // The base's tensors of that name, or of what is left of it when a prefix is added or dropped
+  // that many names of one of the models have: several shards may have one.
+  [[nodiscard]] std::span<const StoredTensor> find_all(const std::string& name) const;
+
+  // The first of those.
   [[nodiscard]] StoredTensor find(const std::string& name) const;
 
  private:
-  std::map<std::string_view, StoredTensor> named_;
+  std::map<std::string_view, std::vector<StoredTensor>> named_;
   Renaming renaming_;
 };
 

@@ -6,6 +6,7 @@ demo's pair in examples/ is tried.
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -71,12 +72,19 @@ def check_rank(found: dict | None, dtype: str, shape: list, base, fine) -> None:
     assert found["value"] == pytest.approx(expected, rel=0.03 if found["estimated"] else 1e-4)
 
 
-def check(pair: Pair) -> None:
-    (base_path,) = pair.bases
-    done = subprocess.run([PROGRAM, "diff", "--rank", "--json", base_path, pair.fine_tune],
-                          capture_output=True, text=True)  # fmt: skip
+def diff(pair: Pair, *options: str, target: str = "") -> dict:
+    done = subprocess.run([PROGRAM, "diff", "--json", *pair.bases, pair.fine_tune, *options],
+                          capture_output=True, text=True,
+                          env=os.environ | {"FINEDELTA_TARGET": target})  # fmt: skip
     assert (done.returncode, done.stderr) == (3, "")
     report = json.loads(done.stdout)
+    del report["seconds"]
+    return report
+
+
+def check(pair: Pair) -> None:
+    (base_path,) = pair.bases
+    report = diff(pair, "--rank")
     base, fine = tensors(base_path), tensors(pair.fine_tune)
     assert {tensor["name"] for tensor in report["tensors"]} == set(base) | set(fine)
     compared = 0
@@ -113,6 +121,19 @@ def test_pair(name: str, tmp_path: Path) -> None:
     check(real_pair(name, Path(PAIRS), tmp_path))
 
 
-def test_demo_pair() -> None:
+def demo() -> Pair:
     base, fine_tune = sorted((ROOT / "examples" / "demo").glob("*.safetensors"))
-    check(Pair("demo", [base], fine_tune))
+    return Pair("demo", [base], fine_tune)
+
+
+def test_demo_pair() -> None:
+    check(demo())
+
+
+# Vectors of lesser CPUs, and none at all.
+TARGETS = ["AVX2", "SSE4", "SCALAR"] if platform.machine() == "x86_64" else ["SCALAR"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_same_on_other_cpus(target: str) -> None:
+    assert diff(demo(), target=target) == diff(demo())

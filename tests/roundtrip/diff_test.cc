@@ -241,6 +241,41 @@ TEST_F(RoundtripDiff, NamesThatDifferByAPrefix) {
   EXPECT_FALSE(report.identical());
 }
 
+TEST_F(RoundtripDiff, OneNameInSeveralShards) {
+  const TestTensor one = make_tensor("t", DType::kBF16, {8}, 1);
+  const TestTensor two = make_tensor("t", DType::kBF16, {8}, 2);
+  const TestTensor three = make_tensor("t", DType::kBF16, {8}, 3);
+  for (const auto& [shard, tensor] : {std::pair("encoder/x", one), std::pair("unet/x", two)}) {
+    (void)write_shard(std::string("base/") + shard + ".safetensors", {tensor});
+    (void)write_shard(std::string("fine/") + shard + ".safetensors", {tensor});
+  }
+  const auto pairs = [&] {
+    const auto report = diff(dir_.path("base"), dir_.path("fine"), diff_);
+    EXPECT_EQ(error_text(report), "no error");
+    std::vector<std::string> out;
+    for (const TensorDiff& tensor : report->tensors) {
+      out.push_back(tensor.base_shard + " -> " + tensor.shard + ": " + tensor.status);
+    }
+    return out;
+  };
+  EXPECT_THAT(pairs(), ElementsAre("encoder/x.safetensors -> encoder/x.safetensors: equal",
+                                   "unet/x.safetensors -> unet/x.safetensors: equal"));
+  // Elsewhere, and one more.
+  std::filesystem::rename(dir_.path("fine/unet/x.safetensors"),
+                          dir_.path("fine/unet/y.safetensors"));
+  (void)write_shard("fine/z.safetensors", {three});
+  EXPECT_THAT(pairs(), ElementsAre("encoder/x.safetensors -> encoder/x.safetensors: equal",
+                                   "unet/x.safetensors -> unet/y.safetensors: equal",
+                                   "encoder/x.safetensors -> z.safetensors: changed"));
+}
+
+TEST_F(RoundtripDiff, NumbersTooLargeForTheirSquares) {
+  const TensorDiff found = compare_values<double>(DType::kF64, {1e300, 0}, {-1e300, 1});
+  EXPECT_EQ(found.floats->largest_delta, 2e300);
+  EXPECT_TRUE(std::isinf(found.floats->norms.base));
+  EXPECT_FALSE(found.floats->cosine.has_value());
+}
+
 TEST_F(RoundtripDiff, FilesByPath) {
   const std::vector<TestTensor> tensors = {make_tensor("t", DType::kBF16, {8}, 1)};
   for (const char* model : {"base", "fine"}) {
