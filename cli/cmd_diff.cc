@@ -122,7 +122,12 @@ std::string json(const DiffReport& report, const Session& session) {
   std::string text = dump(totals_json(report));
   text.back() = ',';
   text += "\"tensors\":[";
-  for (const TensorDiff& tensor : report.tensors) text += dump(tensor_json(tensor)) + ',';
+  for (const TensorDiff& tensor : report.tensors) {
+    const std::string one = dump(tensor_json(tensor));
+    // Room for all, where they are about as long: text that grows is there twice for a while.
+    if (&tensor == report.tensors.data()) text.reserve(2 * one.size() * report.tensors.size());
+    text += one + ',';
+  }
   if (text.back() == ',') text.pop_back();
   text += "],";
   text += std::string_view(dump(std::move(rest), session)).substr(1);

@@ -31,12 +31,13 @@ class Pairing {
   DiffPairs run() {
     for (const Shard& shard : fine_tune_.shards) {
       for (const safetensors::Tensor& tensor : shard.header.tensors) {
-        const StoredTensor fine{.shard = &shard, .tensor = &tensor};
-        const StoredTensor base = choose(fine);
-        used_.insert(base.tensor);
-        pairs_.push_back({.base = base, .fine = fine});
+        pairs_.push_back({.base = {}, .fine = {.shard = &shard, .tensor = &tensor}});
       }
     }
+    // Parts of a pipeline have tensors of one name, each in a shard of its own.
+    find_bases({.same_name = true, .same_path = true});
+    find_bases({.same_name = true, .same_path = false});
+    find_bases({.same_name = false, .same_path = false});
     for (const Shard& shard : base_.shards) {
       for (const safetensors::Tensor& tensor : shard.header.tensors) {
         if (used_.contains(&tensor)) continue;
@@ -57,17 +58,23 @@ class Pairing {
     return fine_tune_.entries[tensor.shard->entry].path;
   }
 
-  // Of several with a name, as the parts of a pipeline have: that of the shard with the same path,
-  // else the first that no other tensor has taken.
-  [[nodiscard]] StoredTensor choose(const StoredTensor& fine) const {
-    const std::span<const StoredTensor> found = by_name_.find_all(fine.tensor->name);
-    for (const StoredTensor& base : found) {
-      if (base_path(base) == fine_path(fine)) return base;
+  struct Wanted {
+    bool same_name = false;  // not one that differs by a prefix
+    bool same_path = false;  // of the shard
+  };
+
+  // For tensors that have none yet, the first such one that no other tensor has.
+  void find_bases(Wanted wanted) {
+    for (DiffPair& pair : pairs_) {
+      if (pair.base.tensor != nullptr) continue;
+      for (const StoredTensor& base : by_name_.find_all(pair.fine.tensor->name)) {
+        if (wanted.same_name && base.tensor->name != pair.fine.tensor->name) continue;
+        if (wanted.same_path && base_path(base) != fine_path(pair.fine)) continue;
+        if (!used_.insert(base.tensor).second) continue;
+        pair.base = base;
+        break;
+      }
     }
-    for (const StoredTensor& base : found) {
-      if (!used_.contains(base.tensor)) return base;
-    }
-    return found.empty() ? StoredTensor{} : found[0];
   }
 
   [[nodiscard]] TensorDiff describe(DiffPair& pair) const {
