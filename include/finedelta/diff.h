@@ -14,7 +14,7 @@ namespace finedelta {
 
 struct DiffOptions : Options {
   // Also find the effective rank of what each matrix gained. Matrices are then read again: once,
-  // or three times where it is estimated.
+  // or twice where it is estimated.
   bool rank = false;
 };
 
@@ -105,12 +105,14 @@ struct DiffReport {
   [[nodiscard]] bool identical() const;
 };
 
-// Compares tensors that have one name, of several in the shard of the same path, or names that
-// differ by a prefix that many tensors add or drop, and other files by path, but for a model that
-// is a single file. How tensors are divided among shards, and the metadata of shards, make no
-// difference. Writes nothing. The report is the same on any CPU with any number of threads,
-// effective ranks on one machine. Errors: kUsage, kFailure (I/O, model not found, an input changed
-// meanwhile), kDamaged, kCancelled. Several calls may run at once.
+// Compares tensors by name: of several with one name, those in shards of one path first; of others,
+// those whose names differ by a prefix that many tensors add or drop. Compares other files by path,
+// unless a model is a single file. How tensors are divided among shards, and the metadata of
+// shards, make no difference. Writes nothing.
+//
+// The report is the same on any CPU with any number of threads, effective ranks on one machine.
+// Errors: kUsage, kFailure (I/O, model not found, an input changed meanwhile), kDamaged,
+// kCancelled. Several calls may run at once.
 Result<DiffReport> diff(const std::string& base, const std::string& fine_tune,
                         const DiffOptions& options = {});
 

@@ -36,8 +36,9 @@ Result<std::optional<double>> exact_rank(const DeltaMatrix& matrix);
 // sides of 1100 to 2000 (Gaussian; flat, power-law and exponential spectra; low rank, with noise or
 // without; few rows) it was 2.5 % off at the most, the root of the mean square was under 1.4 % for
 // each kind, and under 0.01 % where few directions hold most.
-// Time: 8 * rows * columns * 64 floating-point operations in two passes. Memory: 800 * columns
-// bytes and 10 MiB.
+//
+// Time: 384 * rows * columns floating-point operations in two passes. Memory: 800 * columns bytes
+// and 10 MiB.
 Result<std::optional<double>> estimated_rank(const DeltaMatrix& matrix);
 
 // Whether they are compared matrices of such a type.
