@@ -20,8 +20,7 @@ using testing::Optional;
 template <typename T>
 TestTensor tensor_of(DType dtype, const std::vector<uint64_t>& shape, const std::vector<T>& values,
                      const std::string& name = "t") {
-  std::string bytes(sizeof(T) * values.size(), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
+  const std::string bytes(as_text(std::as_bytes(std::span(values))));
   return {.name = name, .dtype = dtype, .shape = shape, .bytes = bytes};
 }
 
