@@ -16,7 +16,7 @@ EXIT STATUS
     1  failure: reading or writing failed, or a model was not found
     2  usage: a bad argument, an output that exists or can't be reached, or an
        archive of a format version that this finedelta does not read
-    3  differences found (only by 'diff', a verb to come)
+    3  differences found (only by 'diff')
    12  wrong base: not the one that the archive was made from
    13  an input is damaged, or unsafe to follow
    14  no space for the output

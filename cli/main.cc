@@ -40,13 +40,14 @@ int report_error(const Error& error, bool json) {
 
 int run_verb(const Verb& verb, const Arguments& arguments) {
   Session session(arguments, signal_cancellation());
-  const Result<Report> report = verb.run(arguments, session);
+  Result<Report> report = verb.run(arguments, session);
   session.clear_progress();
   if (!report.has_value()) return report_error(report.error(), arguments.json);
-  const std::string output = arguments.json ? report->json + "\n" : report->text;
+  if (arguments.json) report->json += '\n';
+  const std::string& output = arguments.json ? report->json : report->text;
   if (const int code = print_output(output); code != 0) return code;
   session.close(report->closing);
-  return 0;
+  return report->code;
 }
 
 int run(int count, char** words) {

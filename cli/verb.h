@@ -44,6 +44,8 @@ struct Arguments {
   bool weights_only = false;
   bool sha256 = false;
   bool plus_residual = false;
+  bool rank = false;
+  bool equal = false;
   bool force = false;
   bool json = false;
   bool quiet = false;
@@ -62,6 +64,7 @@ struct Report {
   std::string json;     // the object for --json
   std::string text;     // for standard output; may be empty
   std::string closing;  // one line: what was done and what was checked; may be empty
+  int code = 0;         // with which the program exits, if it can print the rest
 };
 
 struct Verb {
@@ -81,8 +84,10 @@ extern const Verb kInspect;
 extern const Verb kPlan;
 extern const Verb kExtract;
 extern const Verb kLora;
+extern const Verb kDiff;
 
-inline const std::array kVerbs{&kPack, &kUnpack, &kVerify, &kInspect, &kPlan, &kExtract, &kLora};
+inline const std::array kVerbs{&kPack, &kUnpack,  &kVerify, &kInspect,
+                               &kPlan, &kExtract, &kLora,   &kDiff};
 
 // Options that several verbs share.
 inline constexpr Option kNoBaseOption{"--no-base", "", "take one model alone, without a base",

@@ -21,6 +21,7 @@ LEVELS = {
     "archive": 5,
     "match": 5,
     "engine": 6,
+    "diff": 7,
     "lora": 7,
     "apply": 7,
 }

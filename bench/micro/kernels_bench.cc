@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cast.h"
+#include "kernels/compare.h"
 #include "kernels/linear.h"
 #include "kernels/low_rank.h"
 #include "kernels/planes.h"
@@ -107,6 +108,14 @@ void combine(benchmark::State& state, DType from, DType to) {
   });
 }
 
+void compare(benchmark::State& state, DType type) {
+  FloatComparison found;
+  measure(state, [&](const std::byte* in, const std::byte* prediction, std::byte*) {
+    compare_floats(type, prediction, in, kSize / dtype_unit(type), found);
+    benchmark::DoNotOptimize(found);
+  });
+}
+
 BENCHMARK(copy);
 BENCHMARK_CAPTURE(split, unit_1, 1);
 BENCHMARK_CAPTURE(split, unit_2, 2);
@@ -129,6 +138,10 @@ BENCHMARK_CAPTURE(scale, bf16, DType::kBF16, DType::kBF16);
 BENCHMARK_CAPTURE(scale, f32, DType::kF32, DType::kF32);
 BENCHMARK_CAPTURE(combine, bf16, DType::kBF16, DType::kBF16);
 BENCHMARK_CAPTURE(combine, f32, DType::kF32, DType::kF32);
+BENCHMARK_CAPTURE(compare, f16, DType::kF16);
+BENCHMARK_CAPTURE(compare, bf16, DType::kBF16);
+BENCHMARK_CAPTURE(compare, f32, DType::kF32);
+BENCHMARK_CAPTURE(compare, f64, DType::kF64);
 
 }  // namespace
 }  // namespace finedelta

@@ -4,6 +4,7 @@
 
 #include "finedelta/apply.h"
 #include "finedelta/archive_reader.h"
+#include "finedelta/diff.h"
 #include "finedelta/inspect.h"
 #include "finedelta/lora.h"
 #include "finedelta/options.h"

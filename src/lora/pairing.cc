@@ -1,10 +1,8 @@
 #include "lora/pairing.h"
 
-#include <map>
 #include <set>
-#include <tuple>
 
-#include "match/candidates.h"
+#include "match/by_name.h"
 
 namespace finedelta::peft {
 
@@ -19,19 +17,7 @@ const std::string& longer_name(const std::string& a, const std::string& b) {
 }
 
 std::vector<TensorPair> pair_tensors(const Inputs& inputs) {
-  const Checkpoint& base = inputs.bases[0];
-  std::map<std::string_view, std::pair<const Shard*, const safetensors::Tensor*>> named;
-  for (const Shard& shard : base.shards) {
-    for (const auto& tensor : shard.header.tensors) {
-      named.emplace(tensor.name, std::pair(&shard, &tensor));
-    }
-  }
-  const Renaming renaming = find_renaming(base, inputs.fine_tune);
-  const auto find = [&](const std::string& name) {
-    const auto found = named.find(name);
-    if (found != named.end() || !name.starts_with(renaming.drop)) return found;
-    return named.find(renaming.add + name.substr(renaming.drop.size()));
-  };
+  const BaseByName base(inputs.bases[0], inputs.fine_tune);
   std::vector<TensorPair> pairs;
   std::set<std::pair<std::string, std::string>> seen;
   for (const Shard& shard : inputs.fine_tune.shards) {
@@ -40,9 +26,9 @@ std::vector<TensorPair> pair_tensors(const Inputs& inputs) {
       pair.place = pairs.size() - 1;
       pair.shard = &shard;
       pair.tensor = &tensor;
-      if (const auto found = find(tensor.name); found != named.end()) {
-        std::tie(pair.base_shard, pair.base) = found->second;
-      }
+      const StoredTensor found = base.find(tensor.name);
+      pair.base_shard = found.shard;
+      pair.base = found.tensor;
       const std::string& other = pair.base == nullptr ? tensor.name : pair.base->name;
       name_parts(longer_name(tensor.name, other), pair.module, pair.leaf);
       pair.is_repeated = !seen.emplace(pair.module, pair.leaf).second;

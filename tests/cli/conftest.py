@@ -12,7 +12,7 @@ from models import (  # noqa: F401
 )
 from programs import PROGRAM, Outcome, assert_error, environment, run, start  # noqa: F401
 
-VERBS = ("pack", "unpack", "verify", "inspect", "plan", "extract", "lora")
+VERBS = ("pack", "unpack", "verify", "inspect", "plan", "extract", "lora", "diff")
 
 
 @pytest.fixture

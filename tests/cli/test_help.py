@@ -9,7 +9,7 @@ EXIT STATUS
     1  failure: reading or writing failed, or a model was not found
     2  usage: a bad argument, an output that exists or can't be reached, or an
        archive of a format version that this finedelta does not read
-    3  differences found (only by 'diff', a verb to come)
+    3  differences found (only by 'diff')
    12  wrong base: not the one that the archive was made from
    13  an input is damaged, or unsafe to follow
    14  no space for the output
@@ -63,6 +63,7 @@ def test_help_fits_a_terminal(run, words):
     ("extract", "--output --layers --force --threads --memory --json --quiet --help"),
     ("lora", "--output --size --energy --max-rank --plus-residual --from-archive --force --threads "
              "--memory --json --quiet --help"),
+    ("diff", "--rank --equal --threads --memory --json --quiet --help"),
 ])
 def test_options(run, verb, options):
     section = run(verb, "--help").out.split("\nOPTIONS\n")[1].split("\n\n")[0]

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import make_model, read_safetensors
+from conftest import make_model, read_safetensors, write_safetensors
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "json.md"
 
@@ -24,9 +24,9 @@ def documented_keys():
 KEYS = documented_keys()
 
 
-def report(run, *words):
+def report(run, *words, code=0):
     outcome = run(*words, "--json")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (code, "")
     assert outcome.out.endswith("}\n") and outcome.out.count("\n") == 1
     return json.loads(outcome.out)
 
@@ -47,7 +47,9 @@ def test_every_section_is_documented():
     assert list(KEYS) == [
         "error", "error: error", "pack", "unpack", "verify", "inspect", "inspect: bases[]",
         "inspect: files[]", "inspect: tensors[]", "inspect: tensors[].coders[]",
-        "inspect: tensors[].error", "plan", "plan: tensors[]", "extract", "lora", "lora: tensors[]"]
+        "inspect: tensors[].error", "plan", "plan: tensors[]", "extract", "lora", "lora: tensors[]",
+        "diff", "diff: tensors[]", "diff: tensors[].floats", "diff: tensors[].effective_rank",
+        "diff: files[]"]
 
 
 def test_pack(run, pair, tmp_path):
@@ -149,6 +151,39 @@ def test_lora(run, pair, tmp_path):
         "residual_bytes": 0, "modules": 1, "saved_modules": 0, "left_out": 0, "largest_rank": 1,
         "notes": []}
     assert result["energy_kept"] == pytest.approx(1, abs=1e-4)
+
+
+def test_diff(run, pair):
+    result = report(run, "diff", "base", "tune", "--rank", code=3)
+    check(result, "diff")
+    weight, bias = result["tensors"]
+    check(weight, "diff: tensors[]")
+    check(weight["floats"], "diff: tensors[].floats")
+    check(weight["effective_rank"], "diff: tensors[].effective_rank")
+    assert result["files"] == [{"path": "notes/training.txt", "status": "only in fine-tune"}]
+    check(result["files"][0], "diff: files[]")
+    assert (result["identical"], result["changed"], result["equal"]) == (False, 1, 1)
+    assert (result["elements"], result["equal_files"]) == (8192 + 64, 1)
+    assert (weight["status"], bias["status"]) == ("changed", "equal")
+    # Every change is one step.
+    assert weight["floats"]["steps"] == [8192 - weight["changed"], weight["changed"]]
+    assert result["changed_elements"] == weight["changed"] > 800
+    assert weight["changed_share"] == pytest.approx(weight["changed"] / 8192)
+    assert weight["floats"]["mantissa_bits"][0] == weight["changed"]
+    assert bias["floats"]["cosine"] == pytest.approx(1)
+    assert bias["floats"]["steps"] == [64]
+    assert bias["effective_rank"] is None
+
+
+def test_diff_of_what_has_no_numbers(run, tmp_path):
+    write_safetensors(tmp_path / "a", {"z": ("F32", [2], bytes(8)), "i": ("I8", [1], b"a")})
+    write_safetensors(tmp_path / "b", {"z": ("F32", [2], bytes(8)), "s": ("I8", [], b"a")})
+    result = report(run, "diff", "a", "b", code=3)
+    z, s, i = result["tensors"]
+    assert (z["floats"]["relative_norm"], z["floats"]["cosine"]) == (None, None)
+    assert (s["base_tensor"], s["base_dtype"], s["base_shape"], s["shape"]) == (None, None, None, [])
+    assert (i["dtype"], i["shape"], i["base_shape"], i["floats"]) == (None, None, [1], None)
+    assert result["relative_norm"] is None
 
 
 def test_quiet_keeps_the_object(run, pair):

@@ -40,6 +40,18 @@ def test_a_signal_stops_the_work(start, large, tmp_path, number, code):
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_signal_stops_a_comparison(start, large):
+    for _ in range(TRIES):
+        process = start("diff", "--rank", "base.safetensors", "tune.safetensors",
+                        preexec_fn=default_signals)
+        assert process.stderr.readline() == b"comparing 'tune.safetensors'\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        if process.returncode != 0:
+            break
+    assert (process.returncode, out, err) == (130, b"", b"finedelta: interrupted\n")
+
+
 def test_a_signal_that_was_ignored_stays_ignored(start, large):
     process = start(*WORDS, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     process.stderr.readline()

@@ -110,6 +110,10 @@ def test_program(run, words, message):
     ("lora", ["-o", "x", "--from-archive", "y.fd", "--plus-residual"], ALONE),
     ("lora", ["-o", "x", "--from-archive", ""], "--from-archive is empty"),
     ("lora", ["a", "b", "-o", "x", "--level", "3"], "unknown option '--level'"),
+    ("diff", ["a"], "name one base and one fine-tune"),
+    ("diff", ["a", "b", "c"], "name one base and one fine-tune"),
+    ("diff", ["a", "b", "-o", "x"], "unknown option '-o'"),
+    ("diff", ["a", "b", "--all"], "unknown option '--all'"),
 ])
 def test_verb(run, verb, words, message):
     outcome = run(verb, *words)

@@ -25,11 +25,17 @@ class Pair:
         self.base, self.tune = f"base{suffix}", f"tune{suffix}"
         self.peaks = {}
 
-    def peak(self, verb, *words):
+    def peak(self, verb, *words, code=0):
         done = subprocess.run([PEAK_MEMORY, PROGRAM, verb, "-q", *words], cwd=self.folder,
                               env=environment(self.folder), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         self.peaks[verb] = int(done.stderr.splitlines()[-1]) / 1024
+
+    def check_diff(self, name, limit, *options):
+        self.peak("diff", self.base, self.tune, *options, code=3)
+        self.record("memory", f"{name}: {self.peaks['diff']:.1f} of {limit}")
+        print(f"{name}: {self.peaks['diff']:.1f} of {limit} MiB")
+        assert self.peaks["diff"] <= limit
 
     def check(self, name, limit, *options, tensor="w0", pack=()):
         for output in ("x.fd", "out", "w"):
@@ -219,3 +225,31 @@ def test_adapters(options, folder, record_property):
     pair.peak("lora", pair.base, pair.tune, "-o", "adapter", "--memory", "64M", *options)
     record_property("memory", f"adapters {options}: {pair.peaks['lora']:.1f} of 64")
     assert pair.peaks["lora"] <= 64
+
+
+@pytest.mark.parametrize("options", [[], ["--rank"], ["--threads", "7", "--rank", "--json"]],
+                         ids=" ".join)
+def test_diff_of_matrices(options, folder, record_property):
+    """Ranks exact and estimated; both sides of a wide matrix, and of a tall one."""
+    for number, (rows, columns) in enumerate([(1024, 16384), (16384, 1024), (4096, 4096)]):
+        pair_folder = folder / str(number)
+        pair_folder.mkdir()
+        write_merged(pair_folder, rows, columns, 30)
+        pair = Pair(pair_folder, record_property, ".safetensors")
+        pair.check_diff(f"diff {rows} x {columns} {options}", 64, "--memory", "64M", *options)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--threads", "64", "--rank"]], ids=" ".join)
+def test_diff_of_many_small_tensors(options, folder, record_property):
+    write_many(folder / "base.safetensors", 20000, False)
+    write_many(folder / "tune.safetensors", 20000, True)
+    pair = Pair(folder, record_property, ".safetensors")
+    pair.check_diff(f"diff of 20000 tensors {options}", 64, "--memory", "64M", *options)
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F32", "F64"])
+def test_diff_of_dtypes(dtype, folder, record_property):
+    write_model(folder / "base.safetensors", [8 * MIB, 4 * MIB], False, dtype)
+    write_model(folder / "tune.safetensors", [8 * MIB, 4 * MIB], True, dtype)
+    pair = Pair(folder, record_property, ".safetensors")
+    pair.check_diff(f"diff of {dtype}", 64, "--memory", "64M", "--threads", "64")

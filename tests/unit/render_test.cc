@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <vector>
 
 #include "render/progress.h"
+#include "render/sparkline.h"
 #include "render/table.h"
 #include "render/tensor_text.h"
 #include "render/text.h"
@@ -150,6 +152,24 @@ TEST(TensorText, ShapesAndMatches) {
   EXPECT_EQ(match_text("same", {"w", 1, "w", 0}, "w", 2), "same (base 2) + (base 1)");
   EXPECT_EQ(match_text("renamed", {"u", 0, "v", 1}, "w", 2),
             "renamed from u (base 1) + v (base 2)");
+}
+
+TEST(Sparkline, HeightsAreShares) {
+  EXPECT_EQ(sparkline({}, true), "");
+  const std::vector<uint64_t> counts = {800, 0, 1, 100, 101, 400, 799};
+  EXPECT_EQ(sparkline(counts, true), "\u2588 \u2581\u2581\u2582\u2584\u2588");
+  EXPECT_EQ(sparkline(counts, false), "8011248");
+  EXPECT_EQ(sparkline(std::vector<uint64_t>{0, 0}, false), "00");
+  EXPECT_EQ(sparkline(std::vector<uint64_t>{kMost, kMost / 2, 1}, false), "841");
+}
+
+TEST(Sparkline, LocalesOfUtf8) {
+  for (const char* name : {"C.UTF-8", "de_DE.utf8", "en_US.UTF8", "ca_ES.UTF-8@valencia"}) {
+    EXPECT_TRUE(is_utf8_locale(name)) << name;
+  }
+  for (const char* name : {"", "C", "POSIX", "de_DE", "de_DE.ISO-8859-1", "UTF-8", "x.utf80"}) {
+    EXPECT_FALSE(is_utf8_locale(name)) << name;
+  }
 }
 
 }  // namespace
