@@ -14,6 +14,7 @@ from finedelta.errors import (
     UsageError,
     WrongBaseError,
 )
+from finedelta.materializing import materialize
 from finedelta.operations import (
     extract,
     inspect,
@@ -40,6 +41,7 @@ __all__ = [
     "load_file",
     "lora",
     "lora_from_archive",
+    "materialize",
     "open",
     "pack",
     "plan",
