@@ -333,6 +333,13 @@ def test_without_the_package_of_the_hub(monkeypatch, call):
         call()
 
 
+def test_without_transformers(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(finedelta.FineDeltaError, match=r"pip install 'finedelta\[transformers\]'$"):
+        finedelta.transformers.from_pretrained("a.fd")
+
+
 def test_an_archive_that_is_not_there(tmp_path):
     with pytest.raises(finedelta.FineDeltaError, match="nothing.fd"):
         finedelta.materialize(tmp_path / "nothing.fd")
