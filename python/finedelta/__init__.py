@@ -6,6 +6,7 @@ checked; or lossy with a stated error.
     state_dict = finedelta.load_file("my-tune.fd", base="org/base")
 """
 
+from finedelta import hub as hub
 from finedelta import transformers as transformers
 from finedelta._core import VERSION as __version__
 from finedelta.errors import (

@@ -7,27 +7,21 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from finedelta import _core, arguments
+from finedelta import arguments
 from finedelta.errors import FineDeltaError, UsageError
 from finedelta.extras import extra
 
 ARCHIVE_NAME = "delta.fd"
 """The archive in a delta repository."""
 
-_REPOSITORY = re.compile(r"(?P<name>(?:[\w-][\w.-]*/)?[\w-][\w.-]*)(?:@(?P<revision>\S+))?", re.ASCII)
+_REPOSITORY = re.compile(r"(?P<name>(?:\w[\w.-]*/)?\w[\w.-]*)(?:@(?P<revision>\S+))?", re.ASCII)
 
 
 def is_repository(name: str) -> bool:
     """Whether a repository of the hub may have this name, which has no revision."""
     match = _REPOSITORY.fullmatch(name)
     return match is not None and match["revision"] is None
-
-
-def who() -> dict[str, str]:
-    """What huggingface_hub is told of its caller."""
-    return {"library_name": "finedelta", "library_version": _core.VERSION}
 
 
 @contextmanager
@@ -38,7 +32,7 @@ def told(doing: str) -> Iterator[None]:
     except FineDeltaError:
         raise
     except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = " ".join(str(error).split()) or type(error).__name__  # its messages have several lines
         raise FineDeltaError(f"{doing} failed: {reason}") from error
 
 
@@ -63,10 +57,10 @@ def _archive_of_repository(name: str, revision: str | None, download: bool) -> P
     with extra("hub"):
         import huggingface_hub
         from huggingface_hub.errors import LocalEntryNotFoundError
-    with told(f"downloading {shown!r}"):
+    with told(f"finding {shown!r}"):
         try:
             found: str = huggingface_hub.hf_hub_download(
-                name, ARCHIVE_NAME, revision=revision, local_files_only=not download, **who()
+                name, ARCHIVE_NAME, revision=revision, local_files_only=not download
             )
         except LocalEntryNotFoundError:
             if download:
@@ -79,7 +73,7 @@ def _archive_of_repository(name: str, revision: str | None, download: bool) -> P
 
 
 def download_named(base: arguments.Models, side_files: Iterable[str]) -> list[arguments.Path]:
-    """The given bases, those of them that are repositories of the hub as folders."""
+    """The given bases; those of them that are repositories of the hub are downloaded."""
     found: list[arguments.Path] = []
     for given in arguments.paths_of(base):
         match = _REPOSITORY.fullmatch(os.fsdecode(given))
@@ -97,10 +91,10 @@ def download_base(name: str, revision: str | None, side_files: Iterable[str]) ->
         import huggingface_hub
     patterns = ["*.safetensors", "*.json", *map(_literally, side_files)]
     with told(f"downloading the base {name!r} (revision {revision or 'main'!r})"):
-        folder: Any = huggingface_hub.snapshot_download(
-            name, revision=revision, allow_patterns=patterns, **who()
+        folder: str = huggingface_hub.snapshot_download(
+            name, revision=revision, allow_patterns=patterns
         )
-    return str(folder)
+    return folder
 
 
 def _literally(path: str) -> str:

@@ -326,6 +326,7 @@ def test_a_base_that_is_nowhere(pair, archive, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("call", [
     lambda: finedelta.materialize("org/name"),
+    lambda: finedelta.hub.prepare("a.fd", "out"),
 ])
 def test_without_the_package_of_the_hub(monkeypatch, call):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
