@@ -69,10 +69,12 @@ class Cache:
     def _hold(self, entry: Path) -> None:
         used = entry / "used"
         with self._explained():
-            if entry not in _held or not _leads_to(used, _held[entry]):
+            if entry in _held and not _leads_to(used, _held[entry]):
+                os.close(_held.pop(entry))  # the folder was removed by hand
+            if entry not in _held:
                 _held[entry] = _open(used)
-                # Waits for nobody: who locks it otherwise has the entry's lock, as we do now.
-                fcntl.flock(_held[entry], fcntl.LOCK_SH)
+            # Waits for nobody: who locks it otherwise has the entry's lock, as we do now.
+            fcntl.flock(_held[entry], fcntl.LOCK_SH)
             with suppress(OSError):  # in a folder that is read-only
                 os.utime(_held[entry])
 
@@ -119,7 +121,7 @@ def _leads_to(path: Path, descriptor: int) -> bool:
 
 
 def _lock(entry: Path) -> int:
-    """Makes the entry's folder and takes its lock."""
+    """Makes the entry's folder where it is not there, and takes its lock; to be closed."""
     while True:
         entry.mkdir(parents=True, exist_ok=True)
         try:

@@ -70,7 +70,7 @@ def _about(summary: ArchiveSummary, base_models: list[str]) -> str:
         f"| fine-tune | {summary.input_bytes:,} bytes |",
         f"| ratio | {summary.ratio or 0:.1f} |",
         *(f"| revision of `{base.name}` | `{base.revision}` |"
-          for base in summary.bases if base.name and base.revision),
+          for base in summary.bases if base.name in base_models and (base.revision or "").isalnum()),
         "",
         *_exactness(summary),
         "",

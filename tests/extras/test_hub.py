@@ -179,7 +179,8 @@ def test_lossy_archives_say_so(pair, tmp_path):
     assert "byte for byte; the SHA-256" not in text
     finedelta.pack(*pair, tmp_path / "p.fd", max_error=0.5, progressive=True)
     text = card_of(finedelta.hub.prepare(tmp_path / "p.fd", tmp_path / "repo2")).text
-    assert "byte for byte; the SHA-256" in text and "`layers=1` less is read, and what comes out is **LOSSY**" in text
+    assert "byte for byte; the SHA-256" in text
+    assert "`layers=1` less is read, and what comes out is **LOSSY**" in text
 
 
 def run_example(repo, repo_id):
@@ -305,8 +306,8 @@ def test_a_repository_that_is_not_there(pair):
     with pytest.raises(finedelta.FineDeltaError) as caught:
         finedelta.materialize("me/nothing@v1")
     assert str(caught.value) == (
-        "there is no file or directory 'me/nothing@v1', and no delta repository of that name in the local Hugging"
-        " Face cache; pass download=True to fetch it from the hub")
+        "there is no file or directory 'me/nothing@v1', and no delta repository of that name in the local"
+        " Hugging Face cache; pass download=True to fetch it from the hub")
     with pytest.raises(finedelta.FineDeltaError, match="^finding 'me/nothing' failed: .*check your connection"):
         finedelta.materialize("me/nothing", download=True)
 
