@@ -6,6 +6,8 @@ checked; or lossy with a stated error.
     state_dict = finedelta.load_file("my-tune.fd", base="org/base")
 """
 
+from finedelta import hub as hub
+from finedelta import transformers as transformers
 from finedelta._core import VERSION as __version__
 from finedelta.apply import apply_
 from finedelta.errors import (
@@ -15,6 +17,7 @@ from finedelta.errors import (
     UsageError,
     WrongBaseError,
 )
+from finedelta.materializing import materialize
 from finedelta.operations import (
     extract,
     inspect,
@@ -42,6 +45,7 @@ __all__ = [
     "load_file",
     "lora",
     "lora_from_archive",
+    "materialize",
     "open",
     "pack",
     "plan",

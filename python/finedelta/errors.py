@@ -2,6 +2,8 @@
 names an option as the command line does (`--force`), the keyword argument of that name (`force`) is meant.
 """
 
+import errno
+
 
 class FineDeltaError(Exception):
     """An operation failed: input or output, a model that is not there, too little memory."""
@@ -39,6 +41,17 @@ _BY_EXIT_CODE = {
 }
 
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+
+
 def error_of(exit_code: int, message: str) -> FineDeltaError:
     """The exception that stands for an error of the library."""
     return _BY_EXIT_CODE.get(exit_code, FineDeltaError)(message)
+
+
+def system_error(error: OSError, message: str) -> FineDeltaError:
+    """The exception that stands for an error of the system."""
+    if error.errno in _NO_SPACE:
+        return NoSpaceError(message)
+    return UsageError(message) if error.errno in _OUT_OF_REACH else FineDeltaError(message)
