@@ -8,7 +8,36 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
+from finedelta.cluster.records import read_record, record_of
+from models import make_model, nudged, random_bf16
 from programs import default_signals, environment
+
+
+def make_family(folder):
+    """Fields of jobs for six fine-tunes of two bases, which alternate."""
+    weight = random_bf16(1, 100 * 200)
+    for name, data in (("base", weight), ("other", weight), ("tune", nudged(weight, 2))):
+        make_model(folder / name, {"weight": ("BF16", [100, 200], data)})
+    jobs = []
+    for number in range(6):
+        (folder / f"tune{number}").symlink_to("tune")
+        base = folder / ("base", "other")[number % 2]
+        jobs.append({"base": str(base), "fine_tune": str(folder / f"tune{number}")})
+    return jobs
+
+
+def make_slow_jobs(folder, count):
+    """Fields of jobs that can be met in the middle: at level 9 every matrix is looked at closely."""
+    generator = np.random.default_rng(1)
+    old = generator.normal(0, 0.02, (1024, 1024)).astype(np.float32)
+    new = old + generator.normal(0, 3e-4, old.shape).astype(np.float32)
+    for name, values in (("base", old), ("tune", new)):
+        data = (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
+        make_model(folder / name, {"q_proj.weight": ("BF16", [1024, 1024], data)})
+    return [{"base": "base", "fine_tune": "tune", "name": f"{number}.fd", "level": 9}
+            for number in range(count)]
 
 
 def write_jobs(path, jobs):
@@ -38,7 +67,7 @@ class Run:
         return json.loads(out)
 
     def workers(self):
-        """The processes that do jobs."""
+        """The processes that do jobs on this machine."""
         return [pid for pid in self.left() if "spawn_main" in command_of(pid)]
 
     def left(self):
@@ -74,3 +103,14 @@ def wait_until(condition, seconds=30):
 
 def kill(pid):
     os.kill(pid, signal.SIGKILL)
+
+
+def archives(out):
+    return {path.name: path.read_bytes() for path in out.glob("*.fd")}
+
+
+def assert_records_are_true(out):
+    for path in out.rglob("*.done.json"):
+        record = read_record(path)
+        output = path.with_name(path.name.removesuffix(".done.json"))
+        assert record == record_of(record.job, output)

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NoReturn
 
@@ -127,20 +128,22 @@ def _tell(report: Report, file: Path | None) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.report and not arguments.report.absolute().parent.is_dir():
         raise UsageError(f"there is no folder for the report '{arguments.report}'")
-    report = run_many(
-        _KINDS[arguments.verb],
-        arguments.jobs,
-        arguments.out,
-        ray=arguments.ray,
-        shard=arguments.shard,
-        workers=arguments.workers,
-        threads=arguments.threads,
-        memory=arguments.memory,
-        retries=arguments.retries,
-        force=arguments.force,
-        check=arguments.check,
-        progress=_Line(),
-    )
+    # Ray tells of lost workers on standard output, which is the report's.
+    with redirect_stdout(sys.stderr):
+        report = run_many(
+            _KINDS[arguments.verb],
+            arguments.jobs,
+            arguments.out,
+            ray=arguments.ray,
+            shard=arguments.shard,
+            workers=arguments.workers,
+            threads=arguments.threads,
+            memory=arguments.memory,
+            retries=arguments.retries,
+            force=arguments.force,
+            check=arguments.check,
+            progress=_Line(),
+        )
     _tell(report, arguments.report)
     return 1 if report.failed else 0
 
