@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -153,3 +155,22 @@ def test_ctrl_c_stops_everything_cleanly(cluster, tmp_path, slow):
     assert not list(tmp_path.glob("out/.*"))
     assert len(archives(tmp_path / "out")) < len(slow)
     assert_records_are_true(tmp_path / "out")
+
+
+def test_the_example_for_kubernetes():
+    yaml = pytest.importorskip("yaml")
+    path = Path(__file__).parents[2] / "examples" / "cluster" / "kubernetes.yaml"
+    spec = yaml.safe_load(path.read_text())["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    shell, option, command = container["command"]
+    assert (shell, option, spec["completionMode"]) == ("sh", "-c", "Indexed")
+    assert f'--shard "$JOB_COMPLETION_INDEX/{spec["completions"]}"' in command
+    assert subprocess.run(["sh", "-n", "-c", command]).returncode == 0
+
+
+def test_the_example_for_ray(cluster, tmp_path):
+    script = Path(__file__).parents[2] / "examples" / "cluster" / "on_ray.py"
+    jobs = write_jobs(tmp_path / "jobs.jsonl", make_family(tmp_path))
+    done = subprocess.run([sys.executable, script, jobs, tmp_path / "out"], capture_output=True, text=True,
+                          env={**os.environ, "RAY_ADDRESS": cluster.address}, timeout=60)
+    assert done.returncode == 0 and "6 packed, 0 were, 0 failed" in done.stdout, done

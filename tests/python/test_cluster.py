@@ -461,3 +461,14 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
         "pack_many([PackJob('base', 'tune')], 'out')\n")
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and "__name__" in done.stderr.splitlines()[-1]
+
+
+def test_the_examples(tmp_path):
+    examples = Path(__file__).parents[2] / "examples" / "cluster"
+    with pytest.raises(finedelta.UsageError, match="there is no shard 9/1"):
+        pack_many(examples / "jobs.jsonl", tmp_path / "out", shard=(9, 1))
+    assert subprocess.run(["bash", "-n", examples / "slurm.sh"]).returncode == 0
+    script = (examples / "on_ray.py").read_text()
+    compile(script, "on_ray.py", "exec")
+    slurm = (examples / "slurm.sh").read_text()
+    assert "--array=0-99\n" in slurm and "shards=100 " in slurm
