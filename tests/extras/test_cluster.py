@@ -80,6 +80,16 @@ def assert_complete(folder, jobs):
     assert_records_are_true(folder / "out")
 
 
+def test_ray_is_imported_only_where_it_is_asked_for(tmp_path):
+    jobs = write_jobs(tmp_path / "jobs.jsonl", make_family(tmp_path))
+    code = ("import finedelta.cluster as cluster, sys\n"
+            "if __name__ == '__main__':\n"
+            "    assert cluster.pack_many(sys.argv[1], sys.argv[2]).done == 6\n"
+            "    assert 'ray' not in sys.modules\n")
+    (tmp_path / "script.py").write_text(code)
+    subprocess.run([sys.executable, "script.py", jobs, "out"], cwd=tmp_path, check=True, timeout=60)
+
+
 def test_pack_verify_and_unpack(cluster, tmp_path, monkeypatch):
     family = make_family(tmp_path)
     monkeypatch.chdir(tmp_path)

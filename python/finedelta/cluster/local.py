@@ -106,13 +106,10 @@ class LocalCrew:
         (idle or self._new_worker()).start(job)
 
     def wait(self) -> list[tuple[Job, JobResult]]:
-        ended = []
-        busy = {worker.connection: worker for worker in self._busy()}
-        for connection in wait(list(busy)):
-            result = self._heard(busy[connection])  # type: ignore[index]
-            if result is not None:
-                ended.append(result)
-        return ended
+        busy = self._busy()
+        heard = set(wait([worker.connection for worker in busy]))
+        results = [self._heard(worker) for worker in busy if worker.connection in heard]
+        return [result for result in results if result is not None]
 
     def _heard(self, worker: _Worker) -> tuple[Job, JobResult] | None:
         job = worker.job

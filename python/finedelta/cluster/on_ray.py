@@ -100,7 +100,8 @@ class RayCrew:
         except ray.exceptions.RayTaskError as error:
             kind, reason = type(error.cause).__name__, str(error.cause)
         except ray.exceptions.RayError as error:
-            kind, reason = WORKER_DIED, f"its Ray worker or node was lost: {error}"
+            first_line = str(error).partition("\n")[0]
+            kind, reason = WORKER_DIED, f"its Ray worker or node was lost: {first_line}"
         return job, JobResult(name_of(job), "failed", 0.0, error=kind, reason=reason)
 
     def _known_nodes(self) -> dict[str, int]:

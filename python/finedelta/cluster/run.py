@@ -118,6 +118,7 @@ def run_many(
     part = part_of(todo, shard) if shard else todo
     place = Path(out).absolute()
     place.mkdir(parents=True, exist_ok=True)
+    # Threads that are not given are worked out when the crew is known.
     settings = Settings(str(place), os.getcwd(), threads or 0, memory, force, check)
     results: list[JobResult] = []
     if part:
