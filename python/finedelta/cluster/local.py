@@ -60,7 +60,6 @@ class _Worker:
         self.process: SpawnProcess = _processes.Process(
             target=_work, args=(theirs, settings), daemon=True
         )
-        self.ready = False
         self.job: Job | None = None
         self.deaths = 0
         # Ctrl-C on a terminal reaches every process; what it means for workers is decided here alone.
@@ -96,6 +95,7 @@ class LocalCrew:
         self._most = workers
         self._retries = retries
         self._workers: list[_Worker] = []
+        self._any_began = False
 
     def free(self) -> Iterator[Hashable]:
         for _ in range(self._most - len(self._busy())):
@@ -119,7 +119,7 @@ class LocalCrew:
         except (EOFError, OSError):
             return self._died(worker, job)
         if answer == _READY:
-            worker.ready = True
+            self._any_began = True
             return None
         worker.job = None
         return job, answer
@@ -127,7 +127,8 @@ class LocalCrew:
     def _died(self, worker: _Worker, job: Job) -> tuple[Job, JobResult] | None:
         self._workers.remove(worker)
         code = worker.join()
-        if not worker.ready:
+        if not self._any_began:
+            # None ever will.
             raise FineDeltaError(
                 f"a worker process ended with code {code} before it began: a script that calls this "
                 "must do so under `if __name__ == '__main__':`"

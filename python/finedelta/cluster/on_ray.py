@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -24,23 +27,27 @@ except ImportError as error:
 # How often nodes are looked for that came or went.
 _INTERVAL_S = 5.0
 
+# How often a task looks whether it is to stop: thousands of them do, on one shared file system.
+_STOP_INTERVAL_S = 2.0
+
 # How long tasks that were told to stop may take to remove what they have half written.
 _PATIENCE_S = 10.0
 
 
-def connect(address: str) -> bool:
-    """To a cluster, unless the caller is connected to one: False then."""
+@contextmanager
+def connection(address: str) -> Iterator[None]:
+    """To a cluster; a caller who is connected to one stays so."""
     if ray.is_initialized():
-        return False
+        yield
+        return
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise FineDeltaError(f"can't connect to the Ray cluster '{address}': {error}") from error
-    return True
-
-
-def disconnect() -> None:
-    ray.shutdown()
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def cpus_of_nodes() -> dict[str, int]:
@@ -49,15 +56,40 @@ def cpus_of_nodes() -> dict[str, int]:
     }
 
 
-def _do_here(job: Job, settings: Settings) -> JobResult:
+class _Stopped(Exception):
+    pass
+
+
+class _Watch:
+    """Progress that ends a job once the file `stop` is there. `ray.cancel` would be the way, but it aborts
+    the process that calls it now and then (a failed check in Ray 2.60); and tasks that Ray ends because
+    their driver left do not always have the time to remove what they have half written."""
+
+    def __init__(self, stop: Path) -> None:
+        self._stop = stop
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _STOP_INTERVAL_S
+        if self._stop.exists():
+            raise _Stopped("stopped")
+
+
+def _do_here(job: Job, settings: Settings, stop: Path) -> JobResult:
     os.chdir(settings.folder)
-    return do(job, settings)
+    watch = _Watch(stop)
+    watch(0, 0)
+    return do(job, settings, watch)
 
 
 class RayCrew:
     """A task for every job, on the node that it is for; elsewhere if that node is lost."""
 
     def __init__(self, settings: Settings, workers: int, retries: int) -> None:
+        self._stop = Path(settings.out, f".stop-{secrets.token_hex(4)}")
         self._settings = settings
         self._most = workers
         self._task: Any = ray.remote(_do_here)
@@ -79,7 +111,7 @@ class RayCrew:
     def start(self, place: Hashable, job: Job) -> None:
         there = NodeAffinitySchedulingStrategy(place, soft=True)
         task = self._task.options(**self._options, scheduling_strategy=there)
-        self._running[task.remote(job, self._settings)] = job, place
+        self._running[task.remote(job, self._settings, self._stop)] = job, place
         self._load[place] += 1
 
     def wait(self) -> list[tuple[Job, JobResult]]:
@@ -120,7 +152,10 @@ class RayCrew:
         trace: TracebackType | None,
     ) -> None:
         running = list(self._running)
-        for reference in running:
-            ray.cancel(reference)
-        if running:
+        if not running:
+            return
+        self._stop.touch()
+        try:
             ray.wait(running, num_returns=len(running), timeout=_PATIENCE_S)
+        finally:
+            self._stop.unlink()

@@ -138,8 +138,7 @@ def _crew(
         return
     from finedelta.cluster import on_ray
 
-    connected = on_ray.connect(ray)
-    try:
+    with on_ray.connection(ray):
         nodes = on_ray.cpus_of_nodes().values()
         largest = max(nodes, default=0)
         workers, threads = _shares(sum(nodes), largest, jobs, workers, settings.threads)
@@ -147,9 +146,6 @@ def _crew(
             raise UsageError(f"no node of the Ray cluster has {threads} CPUs")
         with on_ray.RayCrew(replace(settings, threads=threads), workers, retries) as ray_crew:
             yield ray_crew
-    finally:
-        if connected:
-            on_ray.disconnect()
 
 
 def _shares(
