@@ -189,7 +189,7 @@ def print_speeds(pairs: Path, folder: Path) -> None:
         for verb, (out, jobs) in steps.items():
             print_speed(f"{verb}, {kind}", jobs, size, out)
         stored = sum(Path(path).stat().st_size for path in packed)
-        print(f"| {kind}: {size / 1e6:.1f} MB in {stored / 1e6:.1f} MB, {size / stored:.1f} times smaller | | |")
+        print(f"| {kind}: {size / stored:.1f} times smaller | | |")
     print(f"\nA record takes {(folder / 'full fine-tunes' / 'sft.fd.done.json').stat().st_size} bytes.")
 
 

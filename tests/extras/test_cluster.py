@@ -156,11 +156,12 @@ def test_a_killed_run_goes_on_where_it_was(cluster, tmp_path, slow):
     assert_complete(tmp_path, slow)
 
 
-def test_ctrl_c_stops_everything_cleanly(cluster, tmp_path, slow):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_everything_cleanly(cluster, tmp_path, slow, number, code):
     run = start(cluster, tmp_path, slow)
     wait_until(lambda: any(tmp_path.glob("out/*.fd")))
-    os.kill(run.process.pid, signal.SIGINT)
-    assert run.end()[:2] == (130, "")
+    os.kill(run.process.pid, number)
+    assert run.end()[:2] == (code, "")
     wait_until(lambda: not ray_workers())
     assert not list(tmp_path.glob("out/.*"))
     assert len(archives(tmp_path / "out")) < len(slow)

@@ -62,20 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="pack|unpack|verify")
     for verb in _KINDS:
-        _add_arguments(
-            verbs.add_parser(
-                verb,
-                help=f"{verb} many",
-                epilog=_EXIT_STATUS,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-                allow_abbrev=False,
-            )
+        of_verb = verbs.add_parser(
+            verb,
+            help=f"{verb} many",
+            epilog=_EXIT_STATUS,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
+        _add_arguments(of_verb, verb)
     return parser
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    verb = parser.prog.split()[-1]
+def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     parser.add_argument("jobs", metavar="JOBS", help=f"a file of JSON lines: {_JOBS[verb]}")
     parser.add_argument("out", metavar="OUT", help="where outputs and records go; made if missing")
     parser.add_argument("--ray", metavar="ADDRESS", help="run on this Ray cluster; auto: the one found")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterator
@@ -40,10 +41,14 @@ def connection(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise FineDeltaError(f"can't connect to the Ray cluster '{address}': {error}") from error
+    if callable(handler) and signal.getsignal(signal.SIGTERM) is not handler:
+        # Ray's own would end the process before its tasks were told to stop.
+        signal.signal(signal.SIGTERM, handler)
     try:
         yield
     finally:
