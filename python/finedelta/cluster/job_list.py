@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
-from os import PathLike, fsdecode
+from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
