@@ -17,7 +17,9 @@ Model nudged(Model tensors) {
   for (TestTensor& tensor : tensors) {
     for (size_t i = 0; i < tensor.bytes.size(); i += dtype_unit(tensor.dtype)) {
       const bool chosen = engine() % 100 == 0 && i != kNudged + 2;
-      if (i == 0 || i == kNudged || chosen) tensor.bytes[i] += engine() % 2 == 0 ? 1 : -1;
+      if (i == 0 || i == kNudged || chosen) {
+        tensor.bytes[i] = static_cast<char>(tensor.bytes[i] + (engine() % 2 == 0 ? 1 : -1));
+      }
     }
   }
   return tensors;
