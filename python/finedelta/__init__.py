@@ -19,6 +19,7 @@ from finedelta.errors import (
 )
 from finedelta.materializing import materialize
 from finedelta.operations import (
+    diff,
     extract,
     inspect,
     lora,
@@ -40,6 +41,7 @@ __all__ = [
     "WrongBaseError",
     "__version__",
     "apply_",
+    "diff",
     "extract",
     "inspect",
     "load_file",

@@ -19,6 +19,7 @@ from finedelta.errors import UsageError
 from finedelta.progress import Progress, reporting
 from finedelta.reports import (
     ArchiveSummary,
+    DiffReport,
     ExtractReport,
     LoraReport,
     PackReport,
@@ -163,6 +164,30 @@ def plan(
                 fine_tune=os.fsencode(fine_tune),
                 level=level,
                 all=all,
+                threads=threads,
+                memory=memory_limit(memory),
+                progress=report,
+            )
+        )
+
+
+def diff(
+    base: Path,
+    fine_tune: Path,
+    *,
+    rank: bool = False,
+    threads: int = 0,
+    memory: int | None = None,
+    progress: Progress = None,
+) -> DiffReport:
+    """How every tensor of `fine_tune` differs from the one of its name in `base`, and which files do. `rank`
+    finds the effective rank of what each matrix gained too, which takes several times as long."""
+    with reporting(progress, "comparing") as report:
+        return DiffReport.of(
+            _core.diff(
+                base=os.fsencode(base),
+                fine_tune=os.fsencode(fine_tune),
+                rank=rank,
                 threads=threads,
                 memory=memory_limit(memory),
                 progress=report,

@@ -243,6 +243,106 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class FloatDiff:
+    base_norm: float | None
+    fine_tune_norm: float | None
+    delta_norm: float | None
+    relative_norm: float | None
+    largest_delta: float | None
+    cosine: float | None
+    base_nans: int
+    base_infinities: int
+    fine_tune_nans: int
+    fine_tune_infinities: int
+    sign_bit: int
+    exponent_bits: tuple[int, ...]
+    mantissa_bits: tuple[int, ...]
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EffectiveRank:
+    value: float
+    estimated: bool
+
+
+@dataclass(frozen=True)
+class TensorDiff:
+    name: str
+    base_tensor: str | None
+    status: str
+    shard: str | None
+    base_shard: str | None
+    dtype: str | None
+    shape: tuple[int, ...] | None
+    base_dtype: str | None
+    base_shape: tuple[int, ...] | None
+    elements: int
+    changed: int
+    changed_share: float | None
+    floats: FloatDiff | None
+    effective_rank: EffectiveRank | None
+
+    @classmethod
+    def of(cls, fields: Fields) -> TensorDiff:
+        """That of what the library tells."""
+        floats, rank = fields["floats"], fields["effective_rank"]
+        return cls(
+            **{
+                **fields,
+                "floats": FloatDiff(**floats) if floats else None,
+                "effective_rank": EffectiveRank(**rank) if rank else None,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    path: str
+    status: str
+
+
+@dataclass(frozen=True)
+class DiffReport:
+    identical: bool
+    base: str
+    fine_tune: str
+    equal: int
+    changed: int
+    resized: int
+    not_comparable: int
+    only_in_base: int
+    only_in_fine_tune: int
+    renamed: int
+    elements: int
+    changed_elements: int
+    changed_share: float | None
+    base_norm: float | None
+    fine_tune_norm: float | None
+    delta_norm: float | None
+    relative_norm: float | None
+    base_nans: int
+    base_infinities: int
+    fine_tune_nans: int
+    fine_tune_infinities: int
+    tensors: tuple[TensorDiff, ...]
+    equal_files: int
+    files: tuple[FileDiff, ...]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, fields: Fields) -> DiffReport:
+        """That of what the library tells."""
+        return cls(
+            **{
+                **fields,
+                "tensors": tuple(map(TensorDiff.of, fields["tensors"])),
+                "files": _all_of(FileDiff, fields["files"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
 class LoraTensor:
     """A tensor that differs from the base's."""
 

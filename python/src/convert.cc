@@ -2,19 +2,13 @@
 
 #include <optional>
 
+#include "value.h"
+
 namespace finedelta::python {
 
 namespace {
 
-nb::object value(bool truth) { return nb::bool_(truth); }
-nb::object value(uint64_t number) { return nb::int_(number); }
-nb::object value(double number) { return nb::float_(number); }
-nb::object value(const std::string& string) { return text(string); }
-
-// Where an empty string stands for what there is not.
-nb::object or_none(const std::string& string) {
-  return string.empty() ? nb::object(nb::none()) : text(string);
-}
+using python::value;
 
 nb::object value(const CoderUse& use);
 nb::object value(const TensorError& error);
@@ -31,9 +25,7 @@ nb::object value(const std::optional<T>& optional) {
 
 template <typename T>
 nb::object value(const std::vector<T>& items) {
-  nb::list list;
-  for (const T& item : items) list.append(value(item));
-  return nb::tuple(list);
+  return tuple_of(items, [](const T& item) { return value(item); });
 }
 
 nb::object value(const CoderUse& use) {

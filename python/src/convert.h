@@ -27,6 +27,7 @@ using Fields = nb::typed<nb::dict, nb::str, nb::any>;
 [[nodiscard]] Fields to_dict(const ExtractReport& report);
 [[nodiscard]] Fields to_dict(const ApplyReport& report);
 [[nodiscard]] Fields to_dict(const ArchiveSummary& summary);
+[[nodiscard]] Fields to_dict(const DiffReport& report);
 [[nodiscard]] Fields to_dict(const Plan& plan);
 [[nodiscard]] Fields to_dict(const LoraReport& report);
 

@@ -115,6 +115,15 @@ Fields py_lora(const nb::bytes& base, const nb::bytes& fine_tune, const nb::byte
                         to = path_from(output)] { return lora(from, tune, to, options); });
 }
 
+Fields py_diff(const nb::bytes& base, const nb::bytes& fine_tune, bool rank, unsigned threads,
+               uint64_t memory, const nb::object& progress) {
+  auto options = with_limits(DiffOptions{}, threads, memory);
+  options.rank = rank;
+  return run_operation(options, progress, [&, from = path_from(base), tune = path_from(fine_tune)] {
+    return diff(from, tune, options);
+  });
+}
+
 // Name, dtype, shape and bytes of a tensor.
 using Tensor = std::tuple<std::string, std::string, std::vector<uint64_t>, Buffer>;
 
@@ -164,6 +173,8 @@ NB_MODULE(_core, m) {
         "progress"_a.none());
   m.def("lora_from_archive", &py_lora_from_archive, "archive"_a, "output"_a, "force"_a, "threads"_a,
         "memory"_a, "progress"_a.none());
+  m.def("diff", &py_diff, "base"_a, "fine_tune"_a, "rank"_a, "threads"_a, "memory"_a,
+        "progress"_a.none());
   m.def("apply", &py_apply, "archive"_a, "tensors"_a, "full"_a, "layers"_a, "threads"_a, "memory"_a,
         "progress"_a.none());
   bind_reader(m);

@@ -80,6 +80,19 @@ def test_inspect_tells_what_the_program_tells(run, trained, tmp_path, options):
     assert_same_report(finedelta.inspect(tmp_path / "a.fd"), expected)
 
 
+@pytest.mark.parametrize("rank", [False, True])
+def test_diff_tells_what_the_program_tells(run, trained, tmp_path, rank):
+    base, tune = trained
+    (tune / "more.txt").write_text("more")
+    write_safetensors(base / "old.safetensors", {"old": ("F16", [2], b"\0" * 4)})
+    outcome = run("diff", "--json", *(["--rank"] if rank else []), base, tune)
+    assert outcome.code == 3
+    report = finedelta.diff(base, tune, rank=rank)
+    assert_same_report(report, json.loads(outcome.out))
+    assert (report.changed, report.only_in_base, report.files[0].path) == (2, 1, "more.txt")
+    assert not report.identical and finedelta.diff(base, base).identical
+
+
 def test_lora_tells_what_the_program_tells(run, trained, tmp_path):
     base, tune = trained
     assert_same_report(
