@@ -1,0 +1,1 @@
+"""The validation report: what finedelta does with given models, measured on this machine."""

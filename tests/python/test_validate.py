@@ -1,0 +1,108 @@
+"""What the validation report is made of."""
+
+import math
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.numpy
+
+import finedelta
+from finedelta.validate import synthetic
+from finedelta.validate.baselines import BASELINES, FP16_INT8, NUMPY_ZLIB
+from finedelta.validate.shapes import LAYOUTS, Layout, Tensor
+
+
+@pytest.mark.parametrize(
+    ("model", "tensors", "weights", "dtype"),
+    [("gpt2-124m", 148, 124_439_808, "F32"), ("llama-2-7b", 291, 6_738_415_616, "F16")],
+)
+def test_layouts_are_those_of_the_models(model, tensors, weights, dtype):
+    layout = LAYOUTS[model]()
+    names = [tensor.name for tensor in layout.tensors()]
+    assert len(names) == len(set(names)) == tensors
+    assert sum(math.prod(tensor.shape) for tensor in layout.tensors()) == weights
+    assert layout.dtype == dtype
+
+
+@pytest.fixture(params=["F32", "F16"])
+def tiny(monkeypatch, request):
+    """A layout of two shards; its first matrix is read in several pieces."""
+    shards = (
+        (Tensor("embed", (60, 40), "embedding"), Tensor("q", (70, 50), "attention")),
+        (Tensor("up", (30, 20), "mlp"), Tensor("norm", (40,), "norm"), Tensor("b", (40,), "bias")),
+    )
+    monkeypatch.setitem(LAYOUTS, "tiny", lambda: Layout(request.param, {"model_type": "tiny"}, shards))
+    monkeypatch.setattr(synthetic, "_PIECE", 1000)
+    return request.param
+
+
+def weights_of(folder):
+    tensors = {}
+    for shard in sorted(folder.glob("*.safetensors")):
+        tensors |= safetensors.numpy.load_file(shard)
+    return tensors
+
+
+def test_synthetic_checkpoints_are_models(tiny, tmp_path):
+    synthetic.write_base("tiny", tmp_path / "base")
+    tensors = weights_of(tmp_path / "base")
+    assert {name: tensor.shape for name, tensor in tensors.items()} == {
+        "embed": (60, 40), "q": (70, 50), "up": (30, 20), "norm": (40,), "b": (40,)}
+    assert all(tensor.dtype == {"F32": np.float32, "F16": np.float16}[tiny] for tensor in tensors.values())
+    assert tensors["q"].std() == pytest.approx(0.02, rel=0.05)
+    assert tensors["norm"].mean() == pytest.approx(1, abs=0.02)
+    # No piece is another's.
+    assert len(np.unique(tensors["q"].ravel()[::1000])) == 4
+    report = finedelta.diff(tmp_path / "base", tmp_path / "base")
+    assert report.identical and report.equal == 5
+
+
+def test_synthetic_checkpoints_are_the_same_for_one_seed(tiny, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        synthetic.write_base("tiny", tmp_path / name, seed)
+        synthetic.write_fine_tune("tiny", "full-sft", tmp_path / f"{name}-tuned", seed)
+    assert finedelta.diff(tmp_path / "a", tmp_path / "b").identical
+    assert finedelta.diff(tmp_path / "a-tuned", tmp_path / "b-tuned").identical
+    assert not finedelta.diff(tmp_path / "a", tmp_path / "c").identical
+
+
+def test_trainings_differ_in_what_they_change(tiny, tmp_path):
+    synthetic.write_base("tiny", tmp_path / "base")
+    found = {}
+    for training in synthetic.TRAININGS:
+        synthetic.write_fine_tune("tiny", training, tmp_path / training)
+        found[training] = finedelta.diff(tmp_path / "base", tmp_path / training, rank=True)
+    assert 0.005 < found["rl"].changed_share < 0.015
+    merged = {tensor.name: tensor for tensor in found["lora-merged"].tensors}
+    assert [name for name, tensor in merged.items() if tensor.status == "changed"] == ["q"]
+    assert merged["q"].effective_rank.value < 17
+    light, full = found["light-sft"], found["full-sft"]
+    assert full.changed_share > 0.95
+    assert 5 < full.relative_norm / light.relative_norm < 15
+
+
+@pytest.mark.parametrize("baseline", BASELINES, ids=lambda baseline: baseline.name)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_baselines_give_back_what_they_say(baseline, dtype):
+    generator = np.random.default_rng(1)
+    base = generator.normal(0, 0.02, 10_000).astype(dtype)
+    tune = (base + generator.normal(0, 2e-4, base.shape)).astype(dtype)
+    stored = baseline.compress(base, tune)
+    restored = baseline.decompress(base, stored)
+    assert restored.dtype == dtype and restored.shape == tune.shape
+    if baseline.is_exact:
+        assert restored.tobytes() == tune.tobytes()
+    else:
+        assert np.abs(restored.astype(np.float64) - tune).max() < 2e-5
+    assert sum(map(len, stored)) < tune.nbytes
+
+
+def test_two_baselines_are_not_exact():
+    """Which is what the report says of them."""
+    base = np.array([1, 1, 1], np.float32)
+    tune = np.array([2**-30, np.nan, 1.001], np.float32)
+    for baseline in (NUMPY_ZLIB, FP16_INT8):
+        tuned = tune[[0, 2]] if baseline is FP16_INT8 else tune
+        restored = baseline.decompress(base[: len(tuned)], baseline.compress(base[: len(tuned)], tuned))
+        assert restored.tobytes() != tuned.tobytes()
