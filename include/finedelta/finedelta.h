@@ -7,6 +7,7 @@
 #include "finedelta/diff.h"
 #include "finedelta/inspect.h"
 #include "finedelta/lora.h"
+#include "finedelta/measure.h"
 #include "finedelta/options.h"
 #include "finedelta/pack.h"
 #include "finedelta/plan.h"

@@ -221,6 +221,17 @@ Fields to_dict(const Plan& plan) {
   return out;
 }
 
+Fields to_dict(const Measurement& measurement) {
+  Fields out;
+  out["bytes"] = value(measurement.bytes);
+  out["stored_bytes"] = value(measurement.stored_bytes);
+  out["delta_seconds"] = value(measurement.delta_seconds);
+  out["compress_seconds"] = value(measurement.compress_seconds);
+  out["decompress_seconds"] = value(measurement.decompress_seconds);
+  out["target"] = value(measurement.target);
+  return out;
+}
+
 Fields to_dict(const LoraReport& report) {
   Fields out;
   out["adapter_bytes"] = value(report.adapter_bytes);

@@ -30,6 +30,7 @@ using Fields = nb::typed<nb::dict, nb::str, nb::any>;
 [[nodiscard]] Fields to_dict(const DiffReport& report);
 [[nodiscard]] Fields to_dict(const Plan& plan);
 [[nodiscard]] Fields to_dict(const LoraReport& report);
+[[nodiscard]] Fields to_dict(const Measurement& measurement);
 
 }  // namespace finedelta::python
 

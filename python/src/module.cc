@@ -124,6 +124,19 @@ Fields py_diff(const nb::bytes& base, const nb::bytes& fine_tune, bool rank, uns
   });
 }
 
+// Dtype, base and fine-tune.
+using Pair = std::tuple<std::string, ConstBuffer, ConstBuffer>;
+
+Fields py_measure(const std::vector<Pair>& pairs, int level, unsigned threads) {
+  auto options = with_limits(MeasureOptions{}, threads, kDefaultMemory);
+  options.level = level;
+  std::vector<TensorPair> plain;
+  for (const auto& [dtype, base, fine_tune] : pairs) {
+    plain.push_back({.dtype = dtype, .base = bytes_of(base), .fine_tune = bytes_of(fine_tune)});
+  }
+  return run_operation(options, nb::none(), [&] { return measure(plain, options); });
+}
+
 // Name, dtype, shape and bytes of a tensor.
 using Tensor = std::tuple<std::string, std::string, std::vector<uint64_t>, Buffer>;
 
@@ -175,6 +188,7 @@ NB_MODULE(_core, m) {
         "memory"_a, "progress"_a.none());
   m.def("diff", &py_diff, "base"_a, "fine_tune"_a, "rank"_a, "threads"_a, "memory"_a,
         "progress"_a.none());
+  m.def("measure", &py_measure, "pairs"_a, "level"_a, "threads"_a);
   m.def("apply", &py_apply, "archive"_a, "tensors"_a, "full"_a, "layers"_a, "threads"_a, "memory"_a,
         "progress"_a.none());
   bind_reader(m);

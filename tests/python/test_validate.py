@@ -10,6 +10,7 @@ import safetensors.numpy
 import finedelta
 from finedelta.validate import synthetic
 from finedelta.validate.baselines import BASELINES, FP16_INT8, NUMPY_ZLIB
+from finedelta.validate.native import measure
 from finedelta.validate.shapes import LAYOUTS, Layout, Tensor
 
 
@@ -106,3 +107,17 @@ def test_two_baselines_are_not_exact():
         tuned = tune[[0, 2]] if baseline is FP16_INT8 else tune
         restored = baseline.decompress(base[: len(tuned)], baseline.compress(base[: len(tuned)], tuned))
         assert restored.tobytes() != tuned.tobytes()
+
+
+def test_native_parts_are_measured():
+    generator = np.random.default_rng(1)
+    base = generator.normal(0, 0.02, (300, 1000)).astype(np.float32)
+    tune = base + generator.normal(0, 1e-5, base.shape).astype(np.float32)
+    frozen = base.copy()
+    frozen.flags.writeable = False
+    measured = measure([("F32", frozen, tune), ("F32", base, base)])
+    assert measured.bytes == 2 * base.nbytes
+    assert 0 < measured.stored_bytes < base.nbytes
+    assert min(measured.delta_seconds, measured.compress_seconds, measured.decompress_seconds) > 0
+    with pytest.raises(finedelta.UsageError, match="none of one shape"):
+        measure([("F32", base, tune[1:])])
