@@ -217,9 +217,15 @@ def check_all_used(index: Index) -> None:
             raise DamagedError(f"nothing uses base file {quoted(file.path)}")
 
 
-def check_coder(chunk: Chunk, version: int) -> None:
-    last_of_tensors = Coder.SPARSE if version >= 2 else Coder.WAVELET
-    if chunk.coder > (last_of_tensors if chunk.of_tensor else Coder.PATCH):
+CODERS_OF_1 = {Coder.RAW, Coder.IDENTICAL, Coder.PLANES, Coder.WAVELET}
+EXACT_CODERS = CODERS_OF_1 | {Coder.SPARSE}
+CODERS_OF_2 = EXACT_CODERS | {Coder.STEPS}
+SIDE_CODERS = {Coder.RAW, Coder.ZSTD, Coder.PATCH}
+
+
+def check_coder(chunk: Chunk, coders: set[int]) -> None:
+    """`coders` are those that chunks of tensors may have."""
+    if chunk.coder not in (coders if chunk.of_tensor else SIDE_CODERS):
         raise DamagedError(f"unknown coder {chunk.coder}")
     is_patch = isinstance(chunk.owner, File) and chunk.owner.kind == Kind.PATCH
     if chunk.has_prefix and not is_patch:
@@ -245,7 +251,7 @@ def read_prefix(cursor: Cursor, base_file: BaseFile) -> tuple[int, int]:
 
 
 def read_chunks(
-    cursor: Cursor, index: Index, streams: Iterable[Stream], version: int
+    cursor: Cursor, index: Index, streams: Iterable[Stream], coders: set[int]
 ) -> list[Chunk]:
     streams = list(streams)
     if chunk_count(streams) * LEAST_CHUNK_BYTES > cursor.left:
@@ -253,7 +259,7 @@ def read_chunks(
     chunks = empty_chunks(streams)
     for chunk in chunks:
         chunk.coder = cursor.u8()
-        check_coder(chunk, version)
+        check_coder(chunk, coders)
     for chunk in chunks:
         chunk.size = cursor.varint()
         check_stored_size(chunk)
@@ -304,12 +310,13 @@ def decode_body(body: bytes, version: int) -> Index:
     index.files = [read_file(cursor, index) for _ in range(cursor.varint())]
     check_files(index)
     check_all_used(index)
-    index.chunks = read_chunks(cursor, index, index.streams(), version)
+    coders = CODERS_OF_2 if version >= 2 else CODERS_OF_1
+    index.chunks = read_chunks(cursor, index, index.streams(), coders)
     read_sha256(cursor, index.files)
     if index.lossy:
         read_losses(cursor, index)
     if index.progressive:
-        # Its coders are those of version 1: what it stands for is exact.
-        index.second_layer = read_chunks(cursor, index, index.second_layer_streams(), 1)
+        streams = index.second_layer_streams()
+        index.second_layer = read_chunks(cursor, index, streams, EXACT_CODERS)
     cursor.end()
     return index

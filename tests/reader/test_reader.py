@@ -11,7 +11,17 @@ import pytest
 
 import finedelta_reader
 from archive import HEADER_SIZE, open_archive
-from checkpoints import Pair, changed, lookalikes, noise, shard, tree, write_tree
+from checkpoints import (
+    Pair,
+    changed,
+    every_dtype,
+    generate,
+    lookalikes,
+    noise,
+    shard,
+    tree,
+    write_tree,
+)
 from finedelta_reader import check, unpack
 from lies import (
     FACTOR_LIES,
@@ -301,9 +311,10 @@ def test_steps_in_version_1_are_rejected(tuned: Pair) -> None:
         check(with_body(written, encode_body(opened.index), 1))
 
 
-def test_sparse_in_version_1_is_rejected(tuned: Pair) -> None:
+def test_sparse_in_version_1_is_rejected(tmp_path: Path) -> None:
+    pair = generate(every_dtype, tmp_path)
     options = Options(tensor_coder=always(Coder.SPARSE))
-    written = Writer(tuned.bases, tuned.fine_tune, options).archive()
+    written = Writer(pair.bases, pair.fine_tune, options).archive()
     opened = open_archive(written)
     assert Coder.SPARSE in {chunk.coder for chunk in opened.index.chunks if chunk.of_tensor}
     with pytest.raises(DamagedError, match="unknown coder 5"):
