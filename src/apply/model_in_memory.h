@@ -13,7 +13,7 @@
 
 namespace finedelta {
 
-class ModelInMemory : public TensorBases {
+class ModelInMemory final : public TensorBases {
  public:
   // Both must outlive the model. Errors as of `apply`.
   static Result<ModelInMemory> match(const archive::Archive& archive,

@@ -22,7 +22,7 @@ namespace finedelta {
 // tensor is found by name, dtype, shape and sample hash, in whichever base and shard it is; where
 // several fit (tables of which few rows differ), their fingerprints decide. A file is found by
 // path, size and hash. After `require_*`, const members may be called from several threads at once.
-class BaseSet : public TensorBases {
+class BaseSet final : public TensorBases {
  public:
   // `archive` must outlive the set. Opens `arguments` (headers only).
   static Result<BaseSet> open(const archive::Archive& archive,

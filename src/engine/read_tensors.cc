@@ -107,6 +107,7 @@ Status ArchiveReader::State::read(std::span<const TensorRead> reads, unsigned th
   }
   const TouchedChunks chunks(archive, tensors, reads);
   std::vector<std::unique_ptr<Decoder>> decoders;
+  decoders.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) decoders.push_back(take_decoder());
   std::vector<std::vector<std::byte>> values(threads);
   ProgressMeter progress(callback, total);
