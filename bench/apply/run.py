@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "python")
 
 import finedelta  # noqa: E402
 import finedelta.apply  # noqa: E402
+from finedelta.validate.shapes import LAYOUTS  # noqa: E402
 
 Model = dict[str, torch.Tensor]
 
@@ -30,26 +31,13 @@ ROUNDS = 15
 STEP = 0.6e-6  # of an optimizer, on weights of a standard deviation of 0.02
 
 
-def gpt2_shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {"wte.weight": (50257, 768), "wpe.weight": (1024, 768)}
-    for layer in range(12):
-        for name, shape in {
-            "ln_1": (768,),
-            "attn.c_attn": (768, 2304),
-            "attn.c_proj": (768, 768),
-            "ln_2": (768,),
-            "mlp.c_fc": (768, 3072),
-            "mlp.c_proj": (3072, 768),
-        }.items():
-            shapes[f"h.{layer}.{name}.weight"] = shape
-            shapes[f"h.{layer}.{name}.bias"] = shape[-1:]
-    return shapes | {"ln_f.weight": (768,), "ln_f.bias": (768,)}
-
-
 def made_up() -> tuple[Model, Model]:
     """A base, and the base after a step: the master weights lie anywhere in their values' rounding cells."""
     torch.manual_seed(0)
-    base = {name: (torch.randn(shape) * 0.02).bfloat16() for name, shape in gpt2_shapes().items()}
+    base = {
+        tensor.name: (torch.randn(tensor.shape) * 0.02).bfloat16()
+        for tensor in LAYOUTS["gpt2-124m"]().tensors()
+    }
     tune = {}
     for name, weights in base.items():
         master = weights.float() + (torch.rand(weights.shape) - 0.5) * weights.float().abs() / 256

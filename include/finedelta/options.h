@@ -16,10 +16,15 @@ inline constexpr int kFastestLevel = 1;
 inline constexpr int kDefaultLevel = 3;
 inline constexpr int kSmallestLevel = 9;
 
+// What `threads` 0 stands for: the CPUs in the affinity mask, but no more than the CPU quotas of
+// the control groups that the process is in allow at once (a quota of 1.5 CPUs counts as 2). At
+// least 1.
+[[nodiscard]] unsigned default_threads();
+
 // Shared by all operations. Callbacks and the cancellation must outlive the call, or
 // the ArchiveReader that was opened with them.
 struct Options {
-  // Worker threads; 0 means as many as the process may use (affinity mask and cgroup quota).
+  // Worker threads; 0 means `default_threads`.
   unsigned threads = 0;
   // Upper bound in bytes for the resident memory of the process, at least kLeastMemory. It wins
   // over `threads`: where both can't be had, fewer threads run.

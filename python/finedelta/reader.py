@@ -25,8 +25,15 @@ Read = tuple[int, int, Bytes]
 
 
 class Archive:
-    """An open archive. What is asked for is decoded, in chunks of 2^18 elements, and checked; nothing
-    else is. A base is looked for when a tensor first needs it. Several threads may read at once."""
+    """An archive, opened for reading single tensors, or rows of them, as `safetensors.safe_open` does. What is
+    asked for is decoded, in chunks of 2^18 elements, and checked; nothing else is. A base is looked for when a
+    tensor first needs it. Several threads may read at once.
+
+    `base` as for `unpack`. `framework` says what tensors are: "pt" (PyTorch, on `device`), "np" (numpy;
+    types that it lacks are those of ml_dtypes) or "dlpack" (objects with `__dlpack__`). `layers` is how
+    many to read of a progressive archive (0: all), `threads` how many to decode with (0: as many as the
+    process may use), `memory` the bytes that reading may take beside the tensors.
+    """
 
     def __init__(
         self,
@@ -141,32 +148,8 @@ class TensorSlice:
         return self._archive._convert(data, self._about.dtype, self._archive._device)
 
 
-def open(
-    archive: Path,
-    base: Models = None,
-    *,
-    framework: Framework = "pt",
-    device: Any = "cpu",
-    layers: int = 0,
-    threads: int = 0,
-    memory: int | None = None,
-) -> Archive:
-    """Opens `archive` for reading single tensors, or rows of them, as `safetensors.safe_open` does.
-
-    `base` as for `unpack`. `framework` says what tensors are: "pt" (PyTorch, on `device`), "np" (numpy;
-    types that it lacks are those of ml_dtypes) or "dlpack" (objects with `__dlpack__`). `layers` is how
-    many to read of a progressive archive (0: all), `threads` how many to decode with (0: as many as the
-    process may use), `memory` the bytes that reading may take beside the tensors.
-    """
-    return Archive(
-        archive,
-        base,
-        framework=framework,
-        device=device,
-        layers=layers,
-        threads=threads,
-        memory=memory,
-    )
+open = Archive
+"""As `safetensors.safe_open`."""
 
 
 def load_file(

@@ -135,19 +135,25 @@ class TensorError:
 
 
 @dataclass(frozen=True)
-class TensorSummary:
+class MatchedTensor:
+    """A tensor, and what it is coded against."""
+
     name: str
     shard: str
     dtype: str
     shape: tuple[int, ...]
     bytes: int
-    elements: int
     match: str
     base_tensor: str | None
     base: int | None
     second_base_tensor: str | None
     second_base: int | None
     predictor: str
+
+
+@dataclass(frozen=True)
+class TensorSummary(MatchedTensor):
+    elements: int
     factors: tuple[float, ...]
     rank: int
     coders: tuple[CoderUse, ...]
@@ -208,18 +214,7 @@ class ArchiveSummary:
 
 
 @dataclass(frozen=True)
-class PlannedTensor:
-    name: str
-    shard: str
-    dtype: str
-    shape: tuple[int, ...]
-    bytes: int
-    match: str
-    base_tensor: str | None
-    base: int | None
-    second_base_tensor: str | None
-    second_base: int | None
-    predictor: str
+class PlannedTensor(MatchedTensor):
     estimated_bytes: int
 
 

@@ -169,6 +169,7 @@ NB_MODULE(_core, m) {
   m.attr("VERSION") = text(version());
   m.attr("DEFAULT_MEMORY") = kDefaultMemory;
   m.attr("LEAST_MEMORY") = kLeastMemory;
+  m.def("default_threads", &default_threads);
   m.attr("DEFAULT_LEVEL") = kDefaultLevel;
   m.def("pack", &py_pack, "bases"_a, "fine_tune"_a, "archive"_a, "level"_a, "lossy"_a.none(),
         "target"_a, "progressive"_a, "all"_a, "force"_a, "threads"_a, "memory"_a,

@@ -7,15 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "finedelta/options.h"
 #include "finedelta/result.h"
 
 namespace finedelta {
 
-// The CPUs in the affinity mask, but no more than the CPU quotas of the control groups that the
-// process is in allow at once (a quota of 1.5 CPUs counts as 2). At least 1.
-unsigned default_threads();
-
-// The steps of default_threads, apart for tests.
+// The steps of default_threads (finedelta/options.h), apart for tests.
 
 // From the text of `cpu.max` (control groups version 2): "QUOTA PERIOD", where QUOTA may be "max".
 // None when there is no quota or the text means nothing.

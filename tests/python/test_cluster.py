@@ -16,7 +16,7 @@ import pytest
 import finedelta
 from finedelta.cluster import PackJob, UnpackJob, VerifyJob, pack_many, unpack_many, verify_many
 from finedelta.cluster.jobs import key_of
-from finedelta.cluster.local import cores
+from finedelta._core import default_threads
 from finedelta.cluster.order import Queue, by_base, part_of
 from finedelta.cluster.records import path_of_record
 from finedelta.cluster.task import Settings, do
@@ -340,7 +340,7 @@ def test_what_a_machine_that_went_away_had_is_done_by_others():
 
 
 def test_cores_are_no_more_than_allowed():
-    assert 1 <= cores() <= len(os.sched_getaffinity(0))
+    assert 1 <= default_threads() <= len(os.sched_getaffinity(0))
 
 
 def test_the_command(family, tmp_path):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -26,16 +24,6 @@ _processes = multiprocessing.get_context("spawn")
 _PATIENCE_S = 10
 
 _READY = "ready"
-
-
-def cores() -> int:
-    """What this process may use: its affinity mask and, in a container, its CPU quota."""
-    allowed = len(os.sched_getaffinity(0))
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return min(allowed, max(1, -(-int(quota) // int(period))))
-    except (OSError, ValueError):
-        return allowed
 
 
 def _work(connection: Connection[Any, Any], settings: Settings) -> None:

@@ -23,10 +23,11 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
+from finedelta import _core
 from finedelta.cluster.crew import Crew
 from finedelta.cluster.job_list import AnyJob, Jobs, all_jobs
 from finedelta.cluster.jobs import Job, PackJob, UnpackJob, VerifyJob, name_of
-from finedelta.cluster.local import LocalCrew, cores
+from finedelta.cluster.local import LocalCrew
 from finedelta.cluster.order import Queue, by_base, part_of
 from finedelta.cluster.results import WORKER_DIED, JobResult, Report
 from finedelta.cluster.task import Settings
@@ -132,7 +133,8 @@ def _crew(
     ray: str | None, jobs: int, workers: int | None, retries: int, settings: Settings
 ) -> Iterator[Crew]:
     if ray is None:
-        workers, threads = _shares(cores(), cores(), jobs, workers, settings.threads)
+        cores = _core.default_threads()
+        workers, threads = _shares(cores, cores, jobs, workers, settings.threads)
         with LocalCrew(replace(settings, threads=threads), workers, retries) as crew:
             yield crew
         return
