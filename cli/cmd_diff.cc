@@ -29,19 +29,8 @@ constexpr std::array kOptions{kRank,         kEqual,      kThreadsOption,
 
 constexpr int kDifferent = 3;  // the exit code
 
-Json number_json(const std::optional<double>& number) {
-  return number && std::isfinite(*number) ? Json(*number) : Json(nullptr);
-}
-
-Json text_json(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-
 Json shape_json(const std::string& dtype, const std::vector<uint64_t>& shape) {
   return dtype.empty() ? Json(nullptr) : Json(shape);
-}
-
-Json share_json(uint64_t part, uint64_t whole) {
-  if (whole == 0) return nullptr;
-  return static_cast<double>(part) / static_cast<double>(whole);
 }
 
 void add_norms(Json& object, const Norms& norms) {
@@ -89,7 +78,7 @@ Json tensor_json(const TensorDiff& tensor) {
           {"base_shape", shape_json(tensor.base_dtype, tensor.base_shape)},
           {"elements", tensor.elements},
           {"changed", tensor.changed},
-          {"changed_share", share_json(tensor.changed, tensor.elements)},
+          {"changed_share", ratio_json(tensor.changed, tensor.elements)},
           {"floats", floats_json(tensor.floats)},
           {"effective_rank", rank_json(tensor.rank)}};
 }
@@ -107,7 +96,7 @@ Json totals_json(const DiffReport& report) {
               {"renamed", report.renamed},
               {"elements", report.elements},
               {"changed_elements", report.changed_elements},
-              {"changed_share", share_json(report.changed_elements, report.elements)}};
+              {"changed_share", ratio_json(report.changed_elements, report.elements)}};
   add_norms(object, report.norms);
   add_non_finite(object, report.base_non_finite, report.fine_tune_non_finite);
   return object;

@@ -18,8 +18,8 @@ namespace {
 constexpr std::array kOptions{kThreadsOption, kMemoryOption, kJsonOption, kQuietOption};
 
 Json base_json(const BaseSummary& base) {
-  return {{"name", base.name.empty() ? Json(nullptr) : Json(base.name)},
-          {"revision", base.revision.empty() ? Json(nullptr) : Json(base.revision)},
+  return {{"name", text_json(base.name)},
+          {"revision", text_json(base.revision)},
           {"identity", base.identity},
           {"tensors", base.tensors}};
 }
@@ -29,11 +29,9 @@ Json file_json(const FileSummary& file) {
           {"kind", file.kind},
           {"executable", file.executable},
           {"bytes", file.bytes},
-          {"sha256", file.sha256.empty() ? Json(nullptr) : Json(file.sha256)},
-          {"original_sha256",
-           file.original_sha256.empty() ? Json(nullptr) : Json(file.original_sha256)},
-          {"first_layer_sha256",
-           file.first_layer_sha256.empty() ? Json(nullptr) : Json(file.first_layer_sha256)},
+          {"sha256", text_json(file.sha256)},
+          {"original_sha256", text_json(file.original_sha256)},
+          {"first_layer_sha256", text_json(file.first_layer_sha256)},
           {"metadata", file.metadata.empty() ? Json(nullptr) : Json::parse(file.metadata)}};
 }
 

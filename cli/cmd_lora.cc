@@ -82,18 +82,16 @@ Status read_budget(const Arguments& arguments, LoraOptions& options) {
   return {};
 }
 
-Json share_json(const std::optional<double>& share) { return share ? Json(*share) : Json(nullptr); }
-
 Json tensor_json(const LoraTensor& tensor) {
   return {{"name", tensor.name},
-          {"module", tensor.module.empty() ? Json(nullptr) : Json(tensor.module)},
+          {"module", text_json(tensor.module)},
           {"dtype", tensor.dtype},
           {"shape", tensor.shape},
           {"stored", tensor.stored},
           {"rank", tensor.rank},
-          {"reason", tensor.reason.empty() ? Json(nullptr) : Json(tensor.reason)},
-          {"relative_change", share_json(tensor.relative_change)},
-          {"relative_error", share_json(tensor.relative_error)}};
+          {"reason", text_json(tensor.reason)},
+          {"relative_change", number_json(tensor.relative_change)},
+          {"relative_error", number_json(tensor.relative_error)}};
 }
 
 std::string json(const LoraReport& report, std::string_view output, const Session& session) {
@@ -104,7 +102,7 @@ std::string json(const LoraReport& report, std::string_view output, const Sessio
               {"saved_modules", report.saved_modules},
               {"left_out", report.left_out},
               {"largest_rank", report.largest_rank},
-              {"energy_kept", share_json(report.energy_kept)},
+              {"energy_kept", number_json(report.energy_kept)},
               {"tensors", Json::array()}};
   for (const LoraTensor& tensor : report.tensors) object["tensors"].push_back(tensor_json(tensor));
   return dump(std::move(object), session);

@@ -1,5 +1,6 @@
 #include "json.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "render/tensor_text.h"
@@ -16,6 +17,12 @@ std::string dump(Json object, const Session& session) {
   object["seconds"] = session.seconds();
   return dump(object);
 }
+
+Json number_json(const std::optional<double>& number) {
+  return number && std::isfinite(*number) ? Json(*number) : Json(nullptr);
+}
+
+Json text_json(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json ratio_json(uint64_t original, uint64_t stored) {
   if (stored == 0) return nullptr;

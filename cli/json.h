@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,12 @@ using Json = nlohmann::ordered_json;
 // `object` with what every long operation reports: "notes" and "seconds".
 [[nodiscard]] std::string dump(Json object, const Session& session);
 
-// How many times smaller `stored` is than `original`; null where `stored` is 0.
+// The number or text; null where there is none, or none that is finite, and for an empty text.
+[[nodiscard]] Json number_json(const std::optional<double>& number);
+[[nodiscard]] Json text_json(const std::string& text);
+
+// How many times smaller `stored` is than `original`, or any other quotient; null where `stored` is
+// 0.
 [[nodiscard]] Json ratio_json(uint64_t original, uint64_t stored);
 
 // Adds "base_tensor" and "base" (an index), both null where there is no base tensor, and

@@ -115,9 +115,8 @@ class Update {
 
   // Whether the prediction is what is in memory, and nothing follows the first layer.
   [[nodiscard]] bool is_plain(const archive::Tensor& tensor) const {
-    const bool has_rest = archive_.reads_rest() && tensor.error;
     return tensor.prediction && tensor.prediction.formula.predictor == Predictor::kBase &&
-           !has_rest;
+           !archive_.reads_rest_of(tensor);
   }
 
   [[nodiscard]] const archive::Chunk& chunk_of(const Piece& piece) const {
@@ -127,12 +126,8 @@ class Update {
     return is_plain(*piece.tensor) && chunk_of(piece).coder == coder.id;
   }
 
-  // Of a layer that is read, what comes out must have this hash.
-  [[nodiscard]] bool comes_out(const Piece& piece, Bytes value) {
-    const bool has_rest = archive_.reads_rest() && piece.tensor->error;
-    const archive::Chunk& chunk =
-        has_rest ? archive_.index.rest[piece.tensor->first_rest + piece.number] : chunk_of(piece);
-    return xxh3_128(value) == chunk.result_hash;
+  [[nodiscard]] bool comes_out(const Piece& piece, Bytes value) const {
+    return xxh3_128(value) == archive_.last_chunk(*piece.tensor, piece.number).result_hash;
   }
 
   Status first_pass(Piece& piece, Worker& worker) {

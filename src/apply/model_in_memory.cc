@@ -1,10 +1,9 @@
 #include "apply/model_in_memory.h"
 
 #include <algorithm>
-#include <ranges>
 
-#include "archive/fingerprint.h"
 #include "base/error.h"
+#include "engine/base_hashes.h"
 
 namespace finedelta {
 
@@ -93,14 +92,13 @@ Status ModelInMemory::read(uint32_t base_tensor, uint64_t offset, MutableBytes t
 
 Status ModelInMemory::check_tensor(uint32_t base_tensor) const {
   const archive::BaseTensor& wanted = archive_->index.base_tensors[base_tensor];
-  const Bytes bytes = data_.find(wanted.name)->second;
-  archive::Fingerprint fingerprint(wanted.dtype, wanted.shape);
-  for (uint64_t i = 0; i < archive::fingerprint_blocks(bytes.size()); ++i) {
-    const uint64_t begin = i * archive::kFingerprintBlock;
-    fingerprint.add_block(
-        xxh3_128(bytes.subspan(begin, std::min(archive::kFingerprintBlock, bytes.size() - begin))));
-  }
-  if (fingerprint.digest() == wanted.fingerprint) return {};
+  FINEDELTA_ASSIGN(
+      const Hash128 fingerprint,
+      fingerprint_of(
+          wanted.dtype, wanted.shape, data_.find(wanted.name)->second.size(),
+          [&](uint64_t offset, MutableBytes to) { return read(base_tensor, offset, to); },
+          nullptr));
+  if (fingerprint == wanted.fingerprint) return {};
   return fail(ErrorCode::kWrongBase,
               "wrong base: tensor {} in memory differs from the one that the archive was made from",
               quote(wanted.name));

@@ -28,6 +28,15 @@ struct Archive {
 
   // Whether there is a second layer that is read.
   [[nodiscard]] bool reads_rest() const { return index.progressive && !first_layer_only; }
+  // The same of one tensor.
+  [[nodiscard]] bool reads_rest_of(const Tensor& tensor) const {
+    return reads_rest() && tensor.error.has_value();
+  }
+  // The chunk of the last layer that is read: its result hash is that of what comes out.
+  [[nodiscard]] const Chunk& last_chunk(const Tensor& tensor, uint64_t number) const {
+    return reads_rest_of(tensor) ? index.rest[tensor.first_rest + number]
+                                 : index.chunks[tensor.first_chunk + number];
+  }
   // Whether what is read is not what was packed.
   [[nodiscard]] bool is_lossy() const { return index.lossy && !reads_rest(); }
   // Of what is read of a file.

@@ -46,6 +46,7 @@ struct CoderScratch {
   std::vector<std::byte> planes;
   std::vector<int16_t> steps;
   SparseUnits sparse;
+  SparseNumbers sparse_numbers;
   wavelet::Scratch wavelet;
 };
 

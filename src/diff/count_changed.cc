@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "numeric/with_unit.h"
+
 namespace finedelta {
 
 namespace {
@@ -33,20 +35,10 @@ uint64_t count_packed(unsigned bits, size_t group, Bytes base, Bytes fine) {
 }  // namespace
 
 uint64_t count_changed(DType dtype, Bytes base, Bytes fine) {
-  switch (dtype_bits(dtype)) {
-    case 4:
-      return count_packed(4, 1, base, fine);
-    case 6:
-      return count_packed(6, 3, base, fine);
-    case 16:
-      return count_units<uint16_t>(base, fine);
-    case 32:
-      return count_units<uint32_t>(base, fine);
-    case 64:
-      return count_units<uint64_t>(base, fine);
-    default:
-      return count_units<uint8_t>(base, fine);
-  }
+  const unsigned bits = dtype_bits(dtype);
+  if (bits == 4) return count_packed(4, 1, base, fine);
+  if (bits == 6) return count_packed(6, 3, base, fine);
+  return with_unit(bits / 8, [&]<typename T>(T) { return count_units<T>(base, fine); });
 }
 
 }  // namespace finedelta

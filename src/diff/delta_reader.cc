@@ -4,14 +4,9 @@
 
 #include "base/error.h"
 #include "kernels/cast.h"
+#include "predict/low_rank/difference_rows.h"
 
 namespace finedelta {
-
-namespace {
-
-constexpr float kLargestDelta = 1e15F;
-
-}  // namespace
 
 Status DeltaReader::read(uint64_t first, std::span<float> to) {
   if (cancel_ && cancel_->cancelled()) return fail(ErrorCode::kCancelled, "interrupted");
@@ -20,7 +15,7 @@ Status DeltaReader::read(uint64_t first, std::span<float> to) {
   FINEDELTA_CHECK(read_floats(pair_.fine, first, to));
   for (size_t i = 0; i < to.size(); ++i) {
     const float delta = to[i] - base_[i];
-    to[i] = std::abs(delta) <= kLargestDelta ? delta * scale_ : 0;
+    to[i] = std::abs(delta) <= kLargestDifference ? delta * scale_ : 0;
   }
   return {};
 }

@@ -22,18 +22,25 @@ Result<uint64_t> sample_hash(const Shard& shard, const safetensors::Tensor& tens
   return xxh3_64(sample);
 }
 
-Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& tensor,
+Result<Hash128> fingerprint_of(DType dtype, std::span<const uint64_t> shape, uint64_t size,
+                               const std::function<Status(uint64_t offset, MutableBytes to)>& read,
                                const Cancellation* cancel) {
-  const uint64_t size = bytes_of(tensor);
-  archive::Fingerprint fingerprint(tensor.dtype, tensor.shape);
+  archive::Fingerprint fingerprint(dtype, shape);
   std::vector<std::byte> block;
   for (uint64_t at = 0; at < size; at += archive::kFingerprintBlock) {
     if (cancel && cancel->cancelled()) return fail(ErrorCode::kCancelled, "interrupted");
     block.resize(std::min(archive::kFingerprintBlock, size - at));
-    FINEDELTA_CHECK(shard.read(tensor, at, block));
+    FINEDELTA_CHECK(read(at, block));
     fingerprint.add_block(xxh3_128(block));
   }
   return fingerprint.digest();
+}
+
+Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& tensor,
+                               const Cancellation* cancel) {
+  return fingerprint_of(
+      tensor.dtype, tensor.shape, bytes_of(tensor),
+      [&](uint64_t offset, MutableBytes to) { return shard.read(tensor, offset, to); }, cancel);
 }
 
 }  // namespace finedelta

@@ -3,6 +3,8 @@
 #define FINEDELTA_ENGINE_BASE_HASHES_H_
 
 #include <cstdint>
+#include <functional>
+#include <span>
 
 #include "base/hash.h"
 #include "checkpoint/checkpoint.h"
@@ -14,7 +16,10 @@ namespace finedelta {
 // Of at most 64 KiB in the middle of the tensor.
 Result<uint64_t> sample_hash(const Shard& shard, const safetensors::Tensor& tensor);
 
-// Of the whole tensor, read in order. `cancel` may be null.
+// Of the whole of a tensor that `read` fills buffers from, in order. `cancel` may be null.
+Result<Hash128> fingerprint_of(DType dtype, std::span<const uint64_t> shape, uint64_t size,
+                               const std::function<Status(uint64_t offset, MutableBytes to)>& read,
+                               const Cancellation* cancel);
 Result<Hash128> fingerprint_of(const Shard& shard, const safetensors::Tensor& tensor,
                                const Cancellation* cancel);
 

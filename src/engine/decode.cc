@@ -113,9 +113,8 @@ Result<const LowRankPredictor*> Decoder::low_rank_of(const archive::Tensor& tens
 }
 
 Status Decoder::tensor_chunk(const archive::Tensor& tensor, uint64_t number, MutableBytes value) {
-  const bool has_rest = archive_.reads_rest() && tensor.error;
-  return has_rest ? second_layer_chunk(tensor, number, value)
-                  : first_layer_chunk(tensor, number, value);
+  return archive_.reads_rest_of(tensor) ? second_layer_chunk(tensor, number, value)
+                                        : first_layer_chunk(tensor, number, value);
 }
 
 Status Decoder::second_layer_chunk(const archive::Tensor& tensor, uint64_t number,

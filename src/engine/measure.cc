@@ -11,6 +11,7 @@
 #include "base/threads.h"
 #include "coder/coder.h"
 #include "engine/resources.h"
+#include "kernels/cast.h"
 #include "kernels/residual.h"
 #include "kernels/target.h"
 
@@ -37,7 +38,7 @@ struct Bench {
 
 Result<DType> dtype_of(const TensorPair& pair) {
   const auto dtype = dtype_from_name(pair.dtype);
-  if (!dtype || (*dtype != DType::kF16 && *dtype != DType::kBF16 && *dtype != DType::kF32)) {
+  if (!dtype || !is_castable(*dtype)) {
     return fail(ErrorCode::kUsage, "type {} is not F16, BF16 or F32", quote(pair.dtype));
   }
   if (pair.base.size() != pair.fine_tune.size() || pair.base.size() % dtype_unit(*dtype) != 0) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/cast.h"
 #include "kernels/compare_scalar.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -302,9 +303,7 @@ namespace finedelta {
 
 HWY_EXPORT(compare_any);
 
-bool is_comparable_float(DType type) {
-  return type == DType::kF16 || type == DType::kBF16 || type == DType::kF32 || type == DType::kF64;
-}
+bool is_comparable_float(DType type) { return is_castable(type) || type == DType::kF64; }
 
 void compare_floats(DType type, const std::byte* base, const std::byte* fine, size_t count,
                     FloatComparison& to) {

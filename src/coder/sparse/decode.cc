@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "coder/sparse/codes.h"
 #include "coder/sparse/sparse.h"
+#include "numeric/with_unit.h"
 
 namespace finedelta {
 
@@ -93,21 +94,6 @@ template <typename T>
 void place(std::span<const uint32_t> places, const std::byte* units, std::byte* value) {
   for (size_t i = 0; i < places.size(); ++i) {
     store(value + places[i] * sizeof(T), load<T>(units + i * sizeof(T)));
-  }
-}
-
-// Calls function(T{}) for the unsigned integer T of so many bytes.
-template <typename Function>
-void with_unit(unsigned unit, Function function) {
-  switch (unit) {
-    case 1:
-      return function(uint8_t{});
-    case 2:
-      return function(uint16_t{});
-    case 4:
-      return function(uint32_t{});
-    default:
-      return function(uint64_t{});
   }
 }
 

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "coder/sparse/codes.h"
 #include "coder/sparse/sparse.h"
+#include "numeric/with_unit.h"
 
 namespace finedelta {
 
@@ -30,29 +31,13 @@ bool collect(const ChunkInput& chunk, SparseUnits& sparse) {
 bool collect_units(const ChunkInput& chunk, SparseUnits& sparse) {
   sparse.places.clear();
   sparse.differences.clear();
-  switch (chunk.unit()) {
-    case 1:
-      return collect<uint8_t>(chunk, sparse);
-    case 2:
-      return collect<uint16_t>(chunk, sparse);
-    case 4:
-      return collect<uint32_t>(chunk, sparse);
-    default:
-      return collect<uint64_t>(chunk, sparse);
-  }
+  return with_unit(dtype_unit(chunk.dtype),
+                   [&]<typename T>(T) { return collect<T>(chunk, sparse); });
 }
 
-// What is written of the units that differ.
-struct Numbers {
-  std::vector<uint64_t> gaps;
-  std::vector<bool> negative;
-  std::vector<uint64_t> far_gaps;
-  std::vector<uint64_t> far_magnitudes;  // less 1
-};
-
-Numbers numbers_of(const SparseUnits& sparse, size_t unit) {
+SparseNumbers numbers_of(const SparseUnits& sparse, size_t unit) {
   const uint64_t half = uint64_t{1} << (8 * unit - 1);
-  Numbers numbers;
+  SparseNumbers numbers;
   uint64_t next = 0;
   uint64_t next_far = 0;
   for (size_t i = 0; i < sparse.places.size(); ++i) {
@@ -75,14 +60,14 @@ struct Choices {
   RiceChoice gaps;
   RiceChoice far_gaps;
 
-  explicit Choices(const Numbers& numbers) : gaps(choose_rice(numbers.gaps)) {
+  explicit Choices(const SparseNumbers& numbers) : gaps(choose_rice(numbers.gaps)) {
     if (!numbers.far_gaps.empty()) far_gaps = choose_rice(numbers.far_gaps);
   }
 };
 
 constexpr unsigned kFarCountBits = 32;
 
-uint64_t bits_of(const Numbers& numbers, const Choices& choices) {
+uint64_t bits_of(const SparseNumbers& numbers, const Choices& choices) {
   uint64_t bits =
       choices.gaps.bits + numbers.negative.size() + kFarCountBits + choices.far_gaps.bits;
   for (const uint64_t magnitude : numbers.far_magnitudes) bits += gamma_bits(magnitude);
@@ -91,7 +76,7 @@ uint64_t bits_of(const Numbers& numbers, const Choices& choices) {
 
 constexpr uint64_t kHeadBytes = 3 + sizeof(uint64_t);  // about: the count and the hash
 
-void put_numbers(const Numbers& numbers, const Choices& choices, BitSink& out) {
+void put_numbers(const SparseNumbers& numbers, const Choices& choices, BitSink& out) {
   put_rice(numbers.gaps, choices.gaps.parameter, out);
   for (const bool negative : numbers.negative) out.put(negative ? 1 : 0, 1);
   out.put(numbers.far_gaps.size(), kFarCountBits);
@@ -104,8 +89,8 @@ void put_numbers(const Numbers& numbers, const Choices& choices, BitSink& out) {
 
 std::optional<uint64_t> analyze_sparse(const ChunkInput& chunk, CoderScratch& scratch) {
   if (!collect_units(chunk, scratch.sparse) || scratch.sparse.places.empty()) return std::nullopt;
-  const Numbers numbers = numbers_of(scratch.sparse, chunk.unit());
-  const uint64_t bits = bits_of(numbers, Choices(numbers));
+  scratch.sparse_numbers = numbers_of(scratch.sparse, chunk.unit());
+  const uint64_t bits = bits_of(scratch.sparse_numbers, Choices(scratch.sparse_numbers));
   const uint64_t bytes = kHeadBytes + bits / 8 * chunk.estimated_units() / chunk.units();
   if (bytes >= chunk.estimated_units() * chunk.unit()) return std::nullopt;
   return bytes;
@@ -113,13 +98,10 @@ std::optional<uint64_t> analyze_sparse(const ChunkInput& chunk, CoderScratch& sc
 
 void encode_sparse(const ChunkInput& chunk, CoderScratch& scratch, std::vector<std::byte>& stored) {
   const SparseUnits& sparse = scratch.sparse;
-  const Numbers numbers = numbers_of(sparse, chunk.unit());
+  const SparseNumbers& numbers = scratch.sparse_numbers;
   const Choices choices(numbers);
   std::vector<std::byte> changed;
-  for (const uint32_t place : sparse.places) {
-    const Bytes unit = chunk.value.subspan(place * chunk.unit(), chunk.unit());
-    changed.insert(changed.end(), unit.begin(), unit.end());
-  }
+  take_units(sparse.places, dtype_unit(chunk.dtype), chunk.value, changed);
   ByteWriter out;
   out.varint(sparse.places.size());
   out.u64(xxh3_64(changed));

@@ -14,6 +14,14 @@ struct SparseUnits {
   uint64_t hash = 0;                  // XXH3-64 of these units of the result
 };
 
+// What is written of the units that differ: from `analyze` to `encode`.
+struct SparseNumbers {
+  std::vector<uint64_t> gaps;
+  std::vector<bool> negative;
+  std::vector<uint64_t> far_gaps;
+  std::vector<uint64_t> far_magnitudes;  // less 1
+};
+
 // The most memory that decoding takes for each unit of a chunk, in bytes: a place, a difference and
 // a unit of the result.
 inline constexpr uint64_t kSparseBytesPerUnit = 20;

@@ -8,12 +8,6 @@
 
 namespace finedelta {
 
-namespace {
-
-constexpr float kLargestDifference = 1e15f;
-
-}  // namespace
-
 DifferenceRows::DifferenceRows(const MatrixPair& pair, uint64_t block_elements)
     : pair_(pair), block_rows_(std::max<uint64_t>(block_elements / pair.columns, 1)) {
   const uint64_t elements = std::min(block_rows_, pair.rows) * pair.columns;

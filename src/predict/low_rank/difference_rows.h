@@ -10,6 +10,9 @@
 
 namespace finedelta {
 
+// Squares and products of larger ones would not be finite.
+inline constexpr float kLargestDifference = 1e15F;
+
 class DifferenceRows {
  public:
   // `pair` must outlive it. Its elements must be castable. Blocks are of whole rows, at least
