@@ -1,6 +1,7 @@
 #include "finedelta/apply.h"
 
 #include <atomic>
+#include <mutex>
 #include <optional>
 
 #include "apply/model_in_memory.h"
@@ -62,10 +63,13 @@ class Update {
     ProgressMeter progress(options_.progress, report_.bytes);
     Status status = for_each(options_.cancel, [&](Piece& piece, Worker& worker) -> Status {
       progress.add(piece.data.size());
-      return first_pass(piece, worker);
+      Status result = first_pass(piece, worker);
+      if (!result && result.error().code == ErrorCode::kDamaged) note_difference(piece);
+      return result;
     });
-    if (!status) take_back();
-    return status;
+    if (status) return status;
+    take_back();
+    return status.error().code == ErrorCode::kDamaged ? blame(std::move(status)) : status;
   }
 
   // The rest of the changes. Can't be cancelled.
@@ -143,7 +147,7 @@ class Update {
   Status check_identical(const Piece& piece) {
     if (!is_full()) return {};
     bytes_read_ += piece.data.size();
-    return comes_out(piece, piece.data) ? Status() : blame(piece);
+    return comes_out(piece, piece.data) ? Status() : fail_result(piece);
   }
 
   Status change_sparse(Piece& piece, Worker& worker) {
@@ -151,19 +155,19 @@ class Update {
     const std::vector<uint32_t>& places = worker.sparse.places;
     FINEDELTA_CHECK(archive_.read_chunk(chunk_of(piece), worker.stored));
     FINEDELTA_CHECK(parse_sparse(worker.stored, unit, piece.data.size() / unit, worker.sparse));
-    if (!sparse_result(worker.sparse, unit, piece.data, worker.changed)) return blame(piece);
+    if (!sparse_result(worker.sparse, unit, piece.data, worker.changed)) return fail_result(piece);
     if (is_full()) {
       bytes_read_ += piece.data.size();
       worker.value.assign(piece.data.begin(), piece.data.end());
       place_units(places, unit, worker.changed, worker.value);
-      if (!comes_out(piece, worker.value)) return blame(piece);
+      if (!comes_out(piece, worker.value)) return fail_result(piece);
     }
     piece.places.assign(places.begin(), places.end());
     take_units(places, unit, piece.data, piece.before);
     place_units(places, unit, worker.changed, piece.data);
     piece.progressed = Progressed::kChanged;
     bytes_read_ += is_full() ? piece.data.size() : worker.changed.size();
-    return !is_full() || comes_out(piece, piece.data) ? Status() : blame(piece);
+    return !is_full() || comes_out(piece, piece.data) ? Status() : fail_result(piece);
   }
 
   void take_back() {
@@ -173,11 +177,24 @@ class Update {
     }
   }
 
-  // Says why a piece does not come out: the tensor in memory is another one, or the archive lies.
-  Status blame(const Piece& piece) {
-    FINEDELTA_CHECK(model_.check_tensor(piece.tensor->prediction.bases()[0]));
+  [[nodiscard]] std::unexpected<Error> fail_result(const Piece& piece) const {
     return fail(ErrorCode::kDamaged, "{}: tensor {} does not come out as it was packed",
                 quote(archive_.file.path()), quote(piece.tensor->name));
+  }
+
+  // Remembers the first of the pieces that do not come out.
+  void note_difference(const Piece& piece) {
+    const std::lock_guard lock(mutex_);
+    if (different_ == nullptr || &piece < different_) different_ = &piece;
+  }
+
+  // Says why a piece does not come out: the tensor in memory is another one, or the archive is damaged.
+  // That can be told only when no piece is changed.
+  Status blame(Status damage) const {
+    for (const uint32_t base : different_->tensor->prediction.bases()) {
+      FINEDELTA_CHECK(model_.compare_tensor(base));
+    }
+    return damage;
   }
 
   // Whether the piece is what it must be now.
@@ -197,6 +214,8 @@ class Update {
   std::vector<Piece> pieces_;
   std::vector<Worker> workers_;
   std::atomic<uint64_t> bytes_read_ = 0;
+  std::mutex mutex_;
+  const Piece* different_ = nullptr;  // guarded by mutex_
   ApplyReport report_;
 };
 

@@ -90,7 +90,7 @@ Status ModelInMemory::read(uint32_t base_tensor, uint64_t offset, MutableBytes t
   return {};
 }
 
-Status ModelInMemory::check_tensor(uint32_t base_tensor) const {
+Status ModelInMemory::compare_tensor(uint32_t base_tensor) const {
   const archive::BaseTensor& wanted = archive_->index.base_tensors[base_tensor];
   FINEDELTA_ASSIGN(
       const Hash128 fingerprint,
