@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["embedding", "attention", "mlp", "norm", "bias"]
+from finedelta.validate.checkpoint import Kind
 
 
 @dataclass(frozen=True)

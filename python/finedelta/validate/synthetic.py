@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from finedelta.validate.checkpoint import write_header
 from finedelta.validate.shapes import LAYOUTS, Layout, Tensor
 
 Array = npt.NDArray[np.float32]
@@ -134,19 +134,10 @@ def _write_shard(
     numbers: Callable[[Tensor, slice], Array],
     dtype: str,
 ) -> None:
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    offset = 0
-    for tensor in tensors:
-        end = offset + _NUMPY[dtype].itemsize * math.prod(tensor.shape)
-        header[tensor.name] = {
-            "dtype": dtype,
-            "shape": list(tensor.shape),
-            "data_offsets": [offset, end],
-        }
-        offset = end
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(struct.pack("<Q", len(text)) + text)
+    width = _NUMPY[dtype].itemsize
+    write_header(
+        file, ((each.name, dtype, each.shape, width * math.prod(each.shape)) for each in tensors)
+    )
     for tensor in tensors:
         for piece in _pieces(tensor):
             file.write(numbers(tensor, piece).astype(_NUMPY[dtype]).tobytes())

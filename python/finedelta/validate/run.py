@@ -1,0 +1,137 @@
+"""Everything that a report says, measured."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import finedelta
+from finedelta.errors import FineDeltaError
+from finedelta.validate import accuracy, compression, disk
+from finedelta.validate.checkpoint import files_of
+from finedelta.validate.cut import cut_pair
+from finedelta.validate.edge_cases import Tried, try_edge_cases
+from finedelta.validate.environment import Environment, look_around
+from finedelta.validate.sample import take_sample
+from finedelta.validate.scaling import Scaling, measure_scaling
+from finedelta.validate.source import Pair
+from finedelta.validate.speed import Speed, measure_speed, thread_counts
+
+_LARGE = 1_000_000_000  # bytes, from which on what takes long is done once, or on a part
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PairResult:
+    name: str
+    base: str
+    fine_tune: str
+    is_synthetic: bool
+    compression: compression.Compression
+    lossy_share: float
+    """Of the rows of every tensor, those that lossy archives were made of."""
+    accuracy: accuracy.Accuracy
+    speed: Speed
+    end_to_end: tuple[disk.EndToEnd, ...]
+    edge_cases: tuple[Tried, ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    environment: Environment
+    machine: disk.Machine
+    pairs: tuple[PairResult, ...]
+    scaling: Scaling
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    scratch: Path
+    rounds: int
+    sample_bytes: int
+    """Most of a fine-tune that ways are compared on in memory."""
+
+
+def measure_all(pairs: Iterator[Pair], settings: Settings, tell: Tell) -> Results:
+    results = []
+    machine: disk.Machine | None = None
+    scaling: Scaling | None = None
+    for pair in pairs:
+        pair.need(settings.scratch)
+        results.append(_measure(pair, settings, tell))
+        if pair.scales:
+            tell(f"{pair.name}: smaller models cut from it")
+            with _room(settings.scratch) as room:
+                machine = disk.measure_machine(files_of(pair.fine_tune), room)
+                scaling = measure_scaling(
+                    pair.name, pair.base, pair.fine_tune, room, settings.rounds
+                )
+    if machine is None or scaling is None:
+        raise FineDeltaError("there is no pair to measure")
+    environment = look_around(settings.scratch, results[0].speed.target)
+    return Results(environment, machine, tuple(results), scaling, settings.rounds)
+
+
+@contextmanager
+def _room(scratch: Path) -> Iterator[Path]:
+    """An empty folder for one step."""
+    room = scratch / "room"
+    room.mkdir()
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room)
+
+
+def _measure(pair: Pair, settings: Settings, tell: Tell) -> PairResult:
+    base, tune = pair.base, pair.fine_tune
+    size = sum(file.stat().st_size for file in files_of(tune))
+    rounds = settings.rounds if size < _LARGE else 1
+    tell(f"{pair.name}: what was changed")
+    diff = finedelta.diff(base, tune, rank=size < _LARGE, progress=False)
+    with _room(settings.scratch) as room:
+        tell(f"{pair.name}: packed, unpacked and compared")
+        archive, levels = compression.pack_exact(base, tune, room)
+        restored = accuracy.restore(base, tune, archive, room)
+        tried = try_edge_cases(base, tune, archive, room)
+        sizes = compression.describe(base, archive, levels)
+    with _room(settings.scratch) as room:
+        tell(f"{pair.name}: with an error")
+        share = min(1.0, _LARGE / 2 / size) if size > _LARGE else 1.0
+        sizes = replace(sizes, lossy=_lossy(pair, share, sizes.archive_bytes, room))
+    with _room(settings.scratch) as room:
+        tell(f"{pair.name}: from disk to disk")
+        sample = take_sample(base, tune, settings.sample_bytes)
+        ends = [disk.measure_ours(base, tune, room, threads, rounds) for threads in thread_counts()]
+        ends += disk.measure_rivals(sample, room)
+        tell(f"{pair.name}: in memory, {settings.rounds} rounds")
+        speed = measure_speed(sample, settings.rounds)
+    return PairResult(
+        pair.name,
+        str(base),
+        str(tune),
+        pair.is_synthetic,
+        sizes,
+        share,
+        accuracy.describe(diff, restored),
+        speed,
+        tuple(ends),
+        tried,
+    )
+
+
+def _lossy(
+    pair: Pair, share: float, archive_bytes: int, room: Path
+) -> tuple[compression.Lossy, ...]:
+    """Of the model, or of a share of it, against that share's exact archive."""
+    if share == 1:
+        return compression.pack_lossy(pair.base, pair.fine_tune, room, archive_bytes)
+    with cut_pair(pair.base, pair.fine_tune, share, room) as (base, tune):
+        archive, levels = compression.pack_exact(base, tune, room)
+        archive.unlink()
+        return compression.pack_lossy(base, tune, room, levels[-1].archive_bytes)

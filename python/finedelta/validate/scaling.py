@@ -1,0 +1,109 @@
+"""How time and memory grow with the size of a model, and what that says of one that was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from finedelta.validate.checkpoint import files_of
+from finedelta.validate.cut import cut_pair
+from finedelta.validate.program import Run, run_program
+
+PROJECTED_BYTES = 140_000_000_000
+"""70 B parameters of 16 bits."""
+
+_SHARES = (0.125, 0.25, 0.5, 1.0)
+_LARGE = 1_000_000_000  # bytes, from which on each size is measured once
+
+
+@dataclass(frozen=True)
+class Measured:
+    bytes: int
+    """Of the fine-tune's files."""
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """seconds = start + bytes / rate, by least squares of relative errors."""
+
+    start: float
+    rate: float
+    relative_error: float
+    """Root of the mean square of the measured sizes' relative errors."""
+    projected_seconds: float
+    projected_error: float
+    """One standard deviation of the projection, in seconds, as the errors of the measured sizes give it; what a
+    larger model has otherwise, a disk that is full of it, say, is not in it."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    verb: str
+    measured: tuple[Measured, ...]
+    fit: Fit
+
+    @property
+    def memory_per_gigabyte(self) -> float:
+        """Bytes of peak memory that a gigabyte more of model takes: the slope of a line through all sizes."""
+        sizes = [each.bytes / 1e9 for each in self.measured]
+        return float(np.polyfit(sizes, [each.peak_bytes for each in self.measured], 1)[0])
+
+
+@dataclass(frozen=True)
+class Scaling:
+    pair: str
+    growths: tuple[Growth, ...]
+
+
+def measure_scaling(name: str, base: Path, fine_tune: Path, scratch: Path, rounds: int) -> Scaling:
+    found: dict[str, list[Measured]] = {"pack": [], "verify": [], "unpack": []}
+    for share in _SHARES:
+        with cut_pair(base, fine_tune, share, scratch) as pair:
+            _measure(*pair, scratch, rounds, found)
+    return Scaling(
+        name,
+        tuple(Growth(verb, tuple(sizes), fit(sizes)) for verb, sizes in found.items()),
+    )
+
+
+def _measure(
+    base: Path, tune: Path, scratch: Path, rounds: int, found: dict[str, list[Measured]]
+) -> None:
+    archive, output = scratch / "scaled.fd", scratch / "scaled"
+    size = sum(file.stat().st_size for file in files_of(tune))
+    steps: dict[str, Callable[[], Run]] = {
+        "pack": lambda: run_program("pack", base, tune, "-o", archive, "--force"),
+        "verify": lambda: run_program("verify", archive, "--base", base),
+        "unpack": lambda: run_program("unpack", base, archive, "-o", output, "--force"),
+    }
+    for verb, step in steps.items():
+        runs = [step() for _ in range(1 if size > _LARGE else rounds)]
+        seconds = median(run.seconds for run in runs)
+        found[verb].append(Measured(size, seconds, max(run.peak_bytes for run in runs)))
+    archive.unlink()
+    output.unlink()
+
+
+def fit(measured: list[Measured]) -> Fit:
+    """Needs three sizes at least: two numbers are found, and an error is left."""
+    # In gigabytes, which keeps the sums sound; each row is divided by what was measured.
+    sizes = np.array([each.bytes / 1e9 for each in measured])
+    seconds = np.array([each.seconds for each in measured])
+    rows = np.stack([np.ones_like(sizes), sizes], axis=1) / seconds[:, None]
+    solution = np.linalg.lstsq(rows, np.ones(len(sizes)), rcond=None)[0]
+    left = 1 - rows @ solution
+    covariance = float(left @ left) / (len(sizes) - 2) * np.linalg.inv(rows.T @ rows)
+    at = np.array([1, PROJECTED_BYTES / 1e9])
+    return Fit(
+        start=float(solution[0]),
+        rate=float(1e9 / solution[1]),
+        relative_error=float(np.sqrt(np.mean(left**2))),
+        projected_seconds=float(at @ solution),
+        projected_error=float(np.sqrt(at @ covariance @ at)),
+    )

@@ -1,0 +1,162 @@
+"""2. How small each fine-tune becomes."""
+
+from __future__ import annotations
+
+from finedelta.validate.compression import TARGET_SAVINGS, Lossy
+from finedelta.validate.document import (
+    Bar,
+    Bars,
+    Block,
+    Cell,
+    Paragraph,
+    Section,
+    Table,
+    Verdict,
+    Waterfall,
+    WaterfallStep,
+)
+from finedelta.validate.run import PairResult, Results
+from finedelta.validate.speed import OURS
+from finedelta.validate.units import number, percent, size, times
+
+_LEAST, _MOST = TARGET_SAVINGS
+
+
+def compression(results: Results) -> Section:
+    blocks: list[Block] = [
+        Paragraph(
+            "Whole archives against all files of the fine-tune: headers, index, hashes and side files count."
+        ),
+        Table(
+            "Exact",
+            ("fine-tune", "base", "fine-tune", "delta", "ratio", "savings", "at level 1"),
+            tuple(_row(pair) for pair in results.pairs),
+        ),
+        Table(
+            f"Savings of {percent(_LEAST)} to {percent(_MOST)}: met, and why not",
+            ("fine-tune", "exact", "why"),
+            tuple((pair.name, met(pair), reason(pair)) for pair in results.pairs),
+            numbers_from=3,
+        ),
+        Table(
+            "With an error",
+            ("fine-tune", "savings", "delta", "ratio", "error, of the change", "error, of the weights", "largest"),
+            tuple(_lossy_row(pair, lossy) for pair in results.pairs for lossy in pair.compression.lossy),
+        ),
+        Paragraph(
+            "An error is the root of the sum of squares over all weights of what comes out less what was "
+            "packed, against that of what the fine-tune added to its base (of the change) and of the "
+            "fine-tune itself (of the weights). How a model behaves with it is not measured here."
+        ),
+    ]
+    if any(pair.lossy_share < 1 for pair in results.pairs):
+        blocks.append(Paragraph(_shares(results)))
+    for pair in results.pairs:
+        blocks += [_beside(pair), _waterfall(pair)]
+    return Section("Compression", tuple(blocks))
+
+
+def _shares(results: Results) -> str:
+    cut = [pair for pair in results.pairs if pair.lossy_share < 1]
+    parts = ", ".join(f"{pair.name}: {percent(pair.lossy_share)}" for pair in cut)
+    return (
+        "Of large models, archives with an error were made of the first rows of every tensor only, and the "
+        f"sizes and errors are of those ({parts})."
+    )
+
+
+def _row(pair: PairResult) -> tuple[Cell, ...]:
+    sizes = pair.compression
+    return (
+        pair.name,
+        size(sizes.base_bytes),
+        size(sizes.fine_tune_bytes),
+        size(sizes.archive_bytes),
+        times(sizes.ratio),
+        percent(sizes.savings),
+        size(sizes.levels[0].archive_bytes),
+    )
+
+
+def _lossy_row(pair: PairResult, lossy: Lossy) -> tuple[Cell, ...]:
+    asked = f"{100 * lossy.savings:.0f} %"
+    if lossy.archive_bytes is None:
+        return (pair.name, asked, lossy.reason, "", "", "", "")
+    whole = pair.compression.fine_tune_bytes * pair.lossy_share
+    return (
+        pair.name,
+        asked,
+        f"{size(lossy.archive_bytes)} LOSSY",
+        times(whole / lossy.archive_bytes),
+        percent(lossy.relative_error or 0),
+        percent(lossy.error_of_weights or 0),
+        number(lossy.largest_error or 0),
+    )
+
+
+def met(pair: PairResult) -> Verdict:
+    savings = pair.compression.savings
+    if savings >= _LEAST:
+        return Verdict(True, f"met: {percent(savings)}")
+    return Verdict(False, f"not met: {percent(savings)}")
+
+
+def reason(pair: PairResult) -> str:
+    """What the savings come from, or why there are not more of them; and at which error there are."""
+    sizes, found = pair.compression, pair.accuracy
+    unchanged = 1 - found.all.changed_share
+    parts = [f"{percent(unchanged)} of the weights are unchanged"]
+    bits = 8 * sizes.archive_bytes / sizes.weights if sizes.weights else 0.0
+    width = 8 * sizes.fine_tune_bytes / sizes.weights if sizes.weights else 0.0
+    parts.append(
+        f"{number(bits)} bits are stored for a weight of {number(width)}; {percent(_LEAST)} leave "
+        f"{number(width * (1 - _LEAST))}"
+    )
+    for each in found.bits:
+        if each.noise_bits:
+            parts.append(
+                f"in {each.dtype}, {each.noise_bits} of {len(each.mantissa)} bits of the mantissa are "
+                "noise in weights that changed"
+            )
+    if found.median_rank is not None:
+        parts.append(
+            f"what a matrix gained has an effective rank of {percent(found.median_rank)} of full (median)"
+        )
+    if sizes.savings < _LEAST:
+        lossy = next((each for each in sizes.lossy if each.savings == _LEAST and each.archive_bytes), None)
+        parts.append(
+            f"with an error of {percent(lossy.relative_error or 0)} of the change it is met"
+            if lossy
+            else "no error was found at which it is met"
+        )
+    return "; ".join(parts)
+
+
+def _beside(pair: PairResult) -> Bars:
+    """All ways on the same tensors."""
+    speed = pair.speed
+    ours = next(each for each in speed.in_memory if each.way == OURS)
+    bars = [Bar(OURS, ours.stored_bytes, _share(ours.stored_bytes, speed.sample_bytes), is_ours=True)]
+    for each in speed.stored:
+        name = each.way
+        text = _share(each.bytes, speed.sample_bytes)
+        if not each.is_exact:
+            text += f", INEXACT: {percent(each.relative_error)} of the change"
+        bars.append(Bar(name, each.bytes, text))
+    of = "all tensors" if speed.sample_bytes == speed.sampled_of_bytes else "a sample"
+    return Bars(
+        f"{pair.name}: what each way stores for {of} ({size(speed.sample_bytes)}), without names and headers",
+        ("way", "stored"),
+        tuple(bars),
+    )
+
+
+def _share(stored: int, of: int) -> str:
+    return f"{size(stored)}, {times(of / stored)}" if stored else size(stored)
+
+
+def _waterfall(pair: PairResult) -> Waterfall:
+    return Waterfall(
+        f"{pair.name}: where the bytes go, by kind of tensor",
+        tuple(WaterfallStep(each.kind, each.before, each.after) for each in pair.compression.kinds),
+    )
