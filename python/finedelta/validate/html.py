@@ -21,6 +21,7 @@ from finedelta.validate.document import (
 from finedelta.validate.inline import are_numbers, mark, plain, spans
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_BREAK = re.compile(r"(?<=[./])(?=[^\W\d])")  # where names are broken first
 
 
 def html(document: Document) -> str:
@@ -142,7 +143,7 @@ def _head_cell(text: str, is_right: bool) -> str:
 def _cell(cell: Cell, is_right: bool, is_name: bool) -> str:
     content = _verdict(cell) if isinstance(cell, Verdict) else _inline(cell)
     if is_name:
-        return f'<th scope="row">{content}</th>'
+        return f'<th scope="row">{_BREAK.sub("<wbr>", content)}</th>'
     return f"<td{_right(is_right)}>{content}</td>"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 from finedelta.validate.document import Table, Verdict
 
@@ -19,11 +20,14 @@ def clean(text: str) -> str:
 
 
 def spans(text: str) -> list[tuple[bool, str]]:
-    """Pieces of a text, and whether each is code. A backtick without a partner is one of the text."""
+    """Pieces of a text, and whether each is code; no two of a kind follow each other. A backtick without a
+    partner is one of the text."""
     pieces = clean(text).split("`")
     if len(pieces) % 2 == 0:
         pieces[-2:] = ["`".join(pieces[-2:])]
-    return [(number % 2 == 1, piece) for number, piece in enumerate(pieces) if piece]
+    kinds = [(number % 2 == 1, piece) for number, piece in enumerate(pieces) if piece]
+    groups = groupby(kinds, lambda kind: kind[0])
+    return [(is_code, "".join(piece for _, piece in group)) for is_code, group in groups]
 
 
 def plain(text: str) -> str:

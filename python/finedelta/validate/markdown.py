@@ -10,7 +10,7 @@ from finedelta.validate.inline import are_numbers, mark, spans
 
 _SPECIAL = re.compile(r"([\\`*_<>\[\]|~&$#])")
 _LINK = re.compile(r"(?<=www)\.|:(?=//)", re.IGNORECASE)
-_LIST = re.compile(r"^([-+=]|\d+(?=[.)]))")
+_LIST = re.compile(r"^([-+=]|\d+(?=[.)](\s|$)))")
 
 
 def markdown(document: Document) -> str:

@@ -17,11 +17,16 @@ from finedelta.validate.charts.canvas import (
 from finedelta.validate.document import Bar, Bars
 
 _GAP = 10
+_LONGEST_NAME = 300
 _TOP = 26  # room for what names and values are
 
 
 def bars(chart: Bars) -> str:
-    name_room = widest([chart.head[0], *(bar.name for bar in chart.bars)], 280, is_bold=True)
+    ours = [bar for bar in chart.bars if bar.is_ours]
+    name_room = max(
+        widest([chart.head[0], *(bar.name for bar in chart.bars)], _LONGEST_NAME),
+        widest([bar.name for bar in ours], _LONGEST_NAME, is_bold=True),
+    )
     text_room = widest([bar.text for bar in chart.bars], 200, is_bold=True)
     left = name_room + _GAP
     reach = WIDTH - left - _GAP - text_room

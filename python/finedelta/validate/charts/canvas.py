@@ -32,7 +32,7 @@ def _em(character: str) -> float:
     if character >= "\u0590":
         # Latin punctuation, or else scripts whose letters are as wide as high, and emoji.
         return 0.9 if "\u2000" <= character < "\u2190" else 1.3
-    return 0.82 if character.isupper() else 0.66
+    return 0.82 if character.isupper() else 0.64
 
 
 def text_width(text: str, is_bold: bool = False) -> float:

@@ -75,5 +75,6 @@ def _legend(chart: HeatMap, left: float, top: float) -> list[str]:
     return [
         text(begin - 6, top + 11, chart.ends[0], style="quiet", anchor="end"),
         *steps,
+        rect(begin, top, 11 * _SWATCH, 14, "frame"),
         text(begin + 11 * _SWATCH + 6, top + 11, chart.ends[1], style="quiet"),
     ]

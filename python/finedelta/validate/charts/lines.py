@@ -32,7 +32,7 @@ def lines(chart: Lines) -> str:
     y = axis([point.y for point in points], bottom, _TOP)
     y_ticks = y.ticks()
     left = widest([tick.label for tick in y_ticks], 100) + 8
-    label_room = widest([part.name for _, part in shown], 200, is_bold=True)
+    label_room = widest([part.name for _, part in shown], 200)
     right = WIDTH - label_room - _LEADER - 4
     x = axis([point.x for point in points], left, right)
     elements = _grid(x, y, y_ticks)
@@ -98,7 +98,7 @@ def _labels(shown: list[tuple[int, Line]], x: Axis, y: Axis, room: float) -> lis
         last = part.points[-1]
         style = f"leader line-{number % _COLORS}"
         elements.append(line(x.at(last.x) + 5, y.at(last.y), x.end + _LEADER - 6, place, style))
-        elements.append(text(x.end + _LEADER, place + 4, part.name, room, "bold end"))
+        elements.append(text(x.end + _LEADER, place + 4, part.name, room, "end"))
     return elements
 
 
