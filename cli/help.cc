@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "validate.h"
+
 namespace finedelta::cli {
 namespace {
 
@@ -76,6 +78,8 @@ std::string program_help() {
     result += fmt::format("  {}", verb->name);
     append_wrapped(result, verb->summary);
   }
+  result += fmt::format("  {}", kValidateName);
+  append_wrapped(result, kValidateSummary);
   result += "\n'finedelta VERB --help' says more about a verb.\n\nOPTIONS\n";
   append_option(result, "-h,--help", "", "print this help");
   append_option(result, "--version", "", "print the version");

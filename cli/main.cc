@@ -12,6 +12,7 @@
 #include "render/stream.h"
 #include "session.h"
 #include "signals.h"
+#include "validate.h"
 
 namespace finedelta::cli {
 namespace {
@@ -52,8 +53,12 @@ int run_verb(const Verb& verb, const Arguments& arguments) {
 
 int run(int count, char** words) {
   open_standard_streams();
-  install_signal_handlers();
   const std::vector<std::string> arguments(words + std::min(count, 1), words + count);
+  // Before any signal is ignored: another program would go on ignoring it.
+  if (!arguments.empty() && arguments[0] == kValidateName) {
+    return report_error(become_validate(arguments), wants_json(arguments));
+  }
+  install_signal_handlers();
   const Result<Request> request = parse(arguments);
   if (!request.has_value()) return report_error(request.error(), wants_json(arguments));
   if (request->verb == nullptr) return print_output(request->text);

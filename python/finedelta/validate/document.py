@@ -73,10 +73,10 @@ class Waterfall:
     def table(self) -> Table:
         from finedelta.validate.units import percent, size
 
-        rows = [
-            (step.name, size(step.before), size(step.after), percent(1 - step.after / step.before))
-            for step in (*self.steps, self.total())
-        ]
+        rows = []
+        for step in (*self.steps, self.total()):
+            saved = percent(1 - step.after / step.before) if step.before else ""
+            rows.append((step.name, size(step.before), size(step.after), saved))
         return Table(self.caption, ("kind", "fine-tune", "archive", "saved"), tuple(rows))
 
     def total(self) -> WaterfallStep:
@@ -96,6 +96,8 @@ class HeatMap:
     values: tuple[tuple[float | None, ...], ...]
     texts: tuple[tuple[str, ...], ...]
     """The numbers as they are to be read; empty where there is none."""
+    ends: tuple[str, str] = ("0 %", "100 %")
+    """0 and 1 as they are to be read."""
 
     def table(self) -> Table:
         rows = tuple((row, *texts) for row, texts in zip(self.rows, self.texts, strict=True))
