@@ -20,10 +20,10 @@ test:  ## build and run every test
 	scripts/wheel.sh
 	ctest --preset release -j $(JOBS)
 
-test-extras: wheel  ## test the Python package with PyTorch, transformers and Ray: some gigabytes to install
+test-extras: wheel  ## test the Python package with PyTorch, transformers, Ray and a browser: some gigabytes to install
 	scripts/setup.sh extras
 	FINEDELTA_VENV=build/venv-extras FINEDELTA_PROGRAM=build/python/finedelta/bin/finedelta \
-	  tests/run_pytest.sh tests/extras
+	  tests/run_pytest.sh tests/extras tests/browser
 
 wheel:  ## the Python package, as build/dist/finedelta-*.whl
 	scripts/setup.sh test

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing to build (build), test (test), test what the Python package does with PyTorch,
-# transformers and Ray (extras: some gigabytes), check everything (ci) or measure what models do (quality:
-# PyTorch again) on Debian 12 or newer and Ubuntu 24.04 or newer. Elsewhere it says what is needed and goes
-# on if it is there.
+# transformers and Ray and what a browser makes of its pages (extras: some gigabytes), check everything (ci)
+# or measure what models do (quality: PyTorch again) on Debian 12 or newer and Ubuntu 24.04 or newer.
+# Elsewhere it says what is needed and goes on if it is there.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ kBuildPackages=(g++ cmake ninja-build ccache libhwy-dev libzstd-dev libxxhash-de
   libcli11-dev libfmt-dev nlohmann-json3-dev libeigen3-dev)
 kPythonPackages=(python3-venv ca-certificates)
 kTestPackages=(libgtest-dev libgmock-dev librapidcheck-dev python3-dev "${kPythonPackages[@]}")
+kBrowserPackages=(chromium chromium-driver)
 kCiPackages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev libbenchmark-dev)
 
 usage() {
@@ -30,6 +31,12 @@ is_supported_system() {
     *) return 1 ;;
   esac
 }
+
+# Ubuntu has its browsers as snaps, which not every machine can run: tests that find none are skipped there.
+has_browser_packages() (
+  # shellcheck source=/dev/null
+  [[ -r /etc/os-release ]] && . /etc/os-release && [[ ${ID:-} == debian ]]
+)
 
 is_installed() {
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
@@ -132,13 +139,13 @@ ensure_venv() {
 packages=("${kBuildPackages[@]}")
 tools=(g++ cmake ninja)
 step=$1
+has_browser_packages || kBrowserPackages=()
 case $step in
   build) ;;
-  test | extras)
-    packages+=("${kTestPackages[@]}")
-    ;;
+  test) packages+=("${kTestPackages[@]}") ;;
+  extras) packages+=("${kTestPackages[@]}" "${kBrowserPackages[@]}") ;;
   ci)
-    packages+=("${kTestPackages[@]}" "${kCiPackages[@]}")
+    packages+=("${kTestPackages[@]}" "${kBrowserPackages[@]}" "${kCiPackages[@]}")
     tools+=(clang++-19 run-clang-tidy-19 clang-format-19)
     ;;
   quality)

@@ -112,7 +112,8 @@ def drawing(kind: str, title: str, width: float, height: float, elements: list[s
     width, height = math.ceil(width), math.ceil(height)
     return "\n".join(
         [
-            f'<svg class="chart" role="img" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+            f'<svg class="chart" role="img" viewBox="0 0 {width} {height}" '
+            f'width="{width}" height="{height}">',
             f"<title>{escape(plain(title))}</title>",
             f"<desc>{escape(kind)}. The table below it has the same numbers.</desc>",
             *elements,

@@ -1,5 +1,7 @@
-"""A cell for each row and column, the stronger the larger its number. One colour over the paper, which is never
-so strong that the ink upon it could not be read."""
+"""A cell for each row and column, the stronger the larger its number.
+
+One colour over the paper, which is never so strong that the ink upon it could not be read.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import math
 
 from finedelta.validate.charts.canvas import (
     WIDTH,
+    Anchor,
     drawing,
     rect,
     text,
@@ -37,17 +40,15 @@ def heat_map(chart: HeatMap) -> str:
     elements = [text(0, top - 7, chart.corner, left - _GAP, "quiet")]
     for number, name in enumerate(chart.columns):
         middle = left + (number + 0.5) * width
-        if is_turned:
-            elements.append(text(middle, top - 7, name, longest, "quiet", turn=-_TURN))
-        else:
-            elements.append(text(middle, top - 7, name, width, "quiet", "middle"))
+        anchor: Anchor = "start" if is_turned else "middle"
+        turn = -_TURN if is_turned else 0
+        elements.append(text(middle, top - 7, name, longest, "quiet", anchor, turn))
     for number, name in enumerate(chart.rows):
         y = top + number * _CELL
         elements.append(text(0, y + 15, name, left - _GAP))
         elements += _cells(chart, number, left, y, width)
-    legend_width = _legend_width(chart)
-    whole = max(left + width * len(chart.columns) + right, left + legend_width)
     elements += _legend(chart, left, bottom + 14)
+    whole = left + max(width * len(chart.columns) + right, _legend_width(chart))
     return drawing("Heat map", chart.caption, whole, bottom + _LEGEND, elements)
 
 

@@ -28,10 +28,7 @@ class _Row:
     text: str
     style: str
     tip: str
-
-    @property
-    def is_total(self) -> bool:
-        return "saved" not in self.style and "added" not in self.style
+    is_total: bool = False
 
 
 def waterfall(chart: Waterfall) -> str:
@@ -61,21 +58,17 @@ def waterfall(chart: Waterfall) -> str:
 
 def _rows(chart: Waterfall) -> list[_Row]:
     total = chart.total()
-    rows = [
-        _Row(
-            "fine-tune", 0, total.before, size(total.before), "bar", f"fine-tune: {size(total.before)}"
-        )
-    ]
+    rows = [_total("fine-tune", total.before, size(total.before), "bar")]
     left = total.before
     for step in chart.steps:
         saved = step.before - step.after
         sign, style = ("−", "bar saved") if saved >= 0 else ("+", "bar added")
         tip = f"{step.name}: {size(step.before)} become {size(step.after)}"
-        rows.append(
-            _Row(step.name, left, left - saved, f"{sign} {size(abs(saved))}", style, tip)
-        )
+        rows.append(_Row(step.name, left, left - saved, f"{sign} {size(abs(saved))}", style, tip))
         left -= saved
     share = f" ({percent(total.after / total.before)})" if total.before else ""
-    archive = f"{size(total.after)}{share}"
-    rows.append(_Row("archive", 0, total.after, archive, "bar ours", f"archive: {archive}"))
-    return rows
+    return [*rows, _total("archive", total.after, f"{size(total.after)}{share}", "bar ours")]
+
+
+def _total(name: str, count: int, text: str, style: str) -> _Row:
+    return _Row(name, 0, count, text, style, f"{name}: {text}", is_total=True)
