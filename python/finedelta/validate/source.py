@@ -37,7 +37,7 @@ def real_pairs(models: Sequence[tuple[Path, Path]]) -> Iterator[Pair]:
     """Base and fine-tune each; the largest fine-tune is the one that is cut."""
     sizes = [sum(file.stat().st_size for file in files_of(tune)) for _, tune in models]
     for number, (base, tune) in enumerate(models):
-        name = f"{_name(base)} -> {_name(tune)}"
+        name = f"{_name(base)} → {_name(tune)}"
         yield Pair(name, base, tune, number == sizes.index(max(sizes)))
 
 
@@ -54,7 +54,7 @@ def synthetic_pairs(model: str, trainings: Sequence[Training], scratch: Path) ->
     for training in trainings:
         tune = scratch / training
         write_fine_tune(model, training, tune)
-        yield Pair(f"{model} -> {training}", base, tune, training == scaled, is_synthetic=True)
+        yield Pair(f"{model} → {training}", base, tune, training == scaled, is_synthetic=True)
         shutil.rmtree(tune)
     shutil.rmtree(base)
 

@@ -36,7 +36,7 @@ def accuracy(results: Results) -> Section:
         blocks += [_heat_map(pair, "weights changed", lambda each: each.changed_share)]
         blocks += [_heat_map(pair, "norm of the delta, of the base's", lambda each: each.relative_norm)]
         blocks += [_bits(pair, each) for each in pair.accuracy.bits]
-    return Section("Accuracy", tuple(blocks))
+    return Section("4. Accuracy", tuple(blocks))
 
 
 def _restored(pair: PairResult) -> tuple[Cell, ...]:

@@ -87,7 +87,7 @@ def advice(results: Results) -> Section:
                 "archives follow from how the numbers were made up."
             )
         )
-    return Section("Recommendations, limitations, edge cases", tuple(blocks))
+    return Section("7. Recommendations, limitations, edge cases", tuple(blocks))
 
 
 def _parts_row(name: str, parts: Parts) -> tuple[Cell, ...]:
@@ -203,10 +203,28 @@ def _limitations(results: Results) -> list[tuple[Cell, ...]]:
                             f"finedelta is {times(ratio)} as fast, one thread in memory",
                         )
                     )
+        rows += _slower_from_disk(pair)
         if pair.speed.sample_bytes < pair.speed.sampled_of_bytes:
             share = pair.speed.sample_bytes / pair.speed.sampled_of_bytes
             rows.append((f"{pair.name}: ways were compared on a sample", f"{percent(share)} of the tensors"))
     rows.append(("one machine, one run", f"{results.rounds} rounds; no GPU, no network"))
+    return rows
+
+
+def _slower_from_disk(pair: PairResult) -> list[tuple[Cell, ...]]:
+    """Where another way has more bytes through in a second, with as many threads."""
+    rows: list[tuple[Cell, ...]] = []
+    ours = max((each for each in pair.end_to_end if each.way == OURS), key=lambda each: each.threads)
+    for each in pair.end_to_end:
+        if each.way == OURS or each.threads != ours.threads:
+            continue
+        for verb, mine, theirs in (
+            ("packing", ours.bytes / ours.compress, each.bytes / each.compress),
+            ("unpacking", ours.bytes / ours.decompress, each.bytes / each.decompress),
+        ):
+            if mine < theirs:
+                what = f"{pair.name}: {each.way} is faster from disk to disk ({verb})"
+                rows.append((what, f"{rate(mine)} against {rate(theirs)}"))
     return rows
 
 

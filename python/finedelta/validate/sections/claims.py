@@ -23,7 +23,7 @@ def claims(results: Results) -> Section:
     rows += [_speed(results, rival, letter) for rival, letter in zip(RIVALS, "ab", strict=True)]
     rows += [_seven_billion(results), _production(results)]
     return Section(
-        "Claims",
+        "5. Claims",
         (
             Table("Claims, and what was measured", ("claim", "verdict", "evidence"), tuple(rows), 3),
             Paragraph("A claim about speed holds if the least of the ratios is at least ten."),

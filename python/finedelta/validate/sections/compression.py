@@ -16,7 +16,7 @@ from finedelta.validate.document import (
     WaterfallStep,
 )
 from finedelta.validate.run import PairResult, Results
-from finedelta.validate.speed import OURS
+from finedelta.validate.speed import OURS, StoredSize
 from finedelta.validate.units import number, percent, size, times
 
 _LEAST, _MOST = TARGET_SAVINGS
@@ -46,14 +46,24 @@ def compression(results: Results) -> Section:
         Paragraph(
             "An error is the root of the sum of squares over all weights of what comes out less what was "
             "packed, against that of what the fine-tune added to its base (of the change) and of the "
-            "fine-tune itself (of the weights). How a model behaves with it is not measured here."
+            "fine-tune itself (of the weights). How a model behaves with it is not measured here. None: the "
+            "exact archive saves more, or no archive is that small."
         ),
     ]
     if any(pair.lossy_share < 1 for pair in results.pairs):
         blocks.append(Paragraph(_shares(results)))
+    blocks += [
+        _ratios(results),
+        Paragraph(
+            "All ways on the same tensors: float tensors of the base's type and shape, each alone; what is "
+            "stored counts without names and headers. finedelta is without its products of low rank and "
+            "its matching of rows and names here, which archives have. What comes out of an inexact way "
+            "differs from the fine-tune by the share of the change that stands beside it."
+        ),
+    ]
     for pair in results.pairs:
         blocks += [_beside(pair), _waterfall(pair)]
-    return Section("Compression", tuple(blocks))
+    return Section("2. Compression", tuple(blocks))
 
 
 def _shares(results: Results) -> str:
@@ -81,7 +91,7 @@ def _row(pair: PairResult) -> tuple[Cell, ...]:
 def _lossy_row(pair: PairResult, lossy: Lossy) -> tuple[Cell, ...]:
     asked = f"{100 * lossy.savings:.0f} %"
     if lossy.archive_bytes is None:
-        return (pair.name, asked, lossy.reason, "", "", "", "")
+        return (pair.name, asked, "none", "", "", "", "")
     whole = pair.compression.fine_tune_bytes * pair.lossy_share
     return (
         pair.name,
@@ -106,21 +116,23 @@ def reason(pair: PairResult) -> str:
     sizes, found = pair.compression, pair.accuracy
     unchanged = 1 - found.all.changed_share
     parts = [f"{percent(unchanged)} of the weights are unchanged"]
-    bits = 8 * sizes.archive_bytes / sizes.weights if sizes.weights else 0.0
-    width = 8 * sizes.fine_tune_bytes / sizes.weights if sizes.weights else 0.0
-    parts.append(
-        f"{number(bits)} bits are stored for a weight of {number(width)}; {percent(_LEAST)} leave "
-        f"{number(width * (1 - _LEAST))}"
-    )
+    if sizes.weights:
+        bits = 8 * sum(each.after for each in sizes.kinds[:-1]) / sizes.weights
+        width = 8 * sum(each.before for each in sizes.kinds[:-1]) / sizes.weights
+        parts.append(
+            f"{number(bits)} bits are stored for a weight of {number(width)}; {percent(_LEAST)} leave "
+            f"{number(width * (1 - _LEAST))}"
+        )
     for each in found.bits:
         if each.noise_bits:
             parts.append(
-                f"in {each.dtype}, {each.noise_bits} of {len(each.mantissa)} bits of the mantissa are "
-                "noise in weights that changed"
+                f"in {each.dtype} weights that changed, {each.noise_bits} of {len(each.mantissa)} bits of the "
+                "mantissa are other ones about as often as not"
             )
     if found.median_rank is not None:
         parts.append(
-            f"what a matrix gained has an effective rank of {percent(found.median_rank)} of full (median)"
+            f"what a matrix gained has {percent(found.median_rank)} of the rank that it could have (effective "
+            "rank, median)"
         )
     if sizes.savings < _LEAST:
         lossy = next((each for each in sizes.lossy if each.savings == _LEAST and each.archive_bytes), None)
@@ -132,20 +144,38 @@ def reason(pair: PairResult) -> str:
     return "; ".join(parts)
 
 
+def _ratios(results: Results) -> Table:
+    ways = [each.way for each in results.pairs[0].speed.stored]
+    rows = []
+    for pair in results.pairs:
+        speed = pair.speed
+        ours = next(each for each in speed.in_memory if each.way == OURS)
+        cells = [_ratio(speed.sample_bytes, each) for each in speed.stored]
+        rows.append((pair.name, size(speed.sample_bytes), times(speed.sample_bytes / ours.stored_bytes), *cells))
+    return Table(
+        "Ratios beside other ways",
+        ("fine-tune", "tensors", OURS, *ways),
+        tuple(rows),
+    )
+
+
+def _ratio(of: int, stored: StoredSize) -> str:
+    ratio = times(of / stored.bytes)
+    return ratio if stored.is_exact else f"{ratio} INEXACT: {percent(stored.relative_error)}"
+
+
 def _beside(pair: PairResult) -> Bars:
     """All ways on the same tensors."""
     speed = pair.speed
     ours = next(each for each in speed.in_memory if each.way == OURS)
     bars = [Bar(OURS, ours.stored_bytes, _share(ours.stored_bytes, speed.sample_bytes), is_ours=True)]
     for each in speed.stored:
-        name = each.way
         text = _share(each.bytes, speed.sample_bytes)
         if not each.is_exact:
-            text += f", INEXACT: {percent(each.relative_error)} of the change"
-        bars.append(Bar(name, each.bytes, text))
-    of = "all tensors" if speed.sample_bytes == speed.sampled_of_bytes else "a sample"
+            text += ", INEXACT"
+        bars.append(Bar(each.way, each.bytes, text))
     return Bars(
-        f"{pair.name}: what each way stores for {of} ({size(speed.sample_bytes)}), without names and headers",
+        f"{pair.name}: what each way stores for {size(speed.sample_bytes)}",
         ("way", "stored"),
         tuple(bars),
     )

@@ -26,7 +26,7 @@ def environment(results: Results) -> Section:
         *((name, version or "not installed") for name, version in here.packages.items()),
     ]
     return Section(
-        "Test environment",
+        "1. Test environment",
         (
             Table("Where this was measured", ("", ""), tuple(rows), numbers_from=2),
             Paragraph(

@@ -38,7 +38,7 @@ def extrapolation(results: Results) -> Section:
         ),
         Paragraph(_flat(results)),
     ]
-    return Section("Extrapolation to 70 B parameters", tuple(blocks))
+    return Section("6. Extrapolation to 70 B parameters", tuple(blocks))
 
 
 def _line(growth: Growth) -> Line:

@@ -45,10 +45,18 @@ def performance(results: Results) -> Section:
     ]
     for threads in _counts(results):
         blocks.append(_table(results, threads))
-    blocks += [_end_to_end(results), _spread(results)]
+    blocks += [
+        _end_to_end(results),
+        Paragraph(
+            "finedelta is the program here, from its start, on the whole model, with matching, products of low "
+            "rank, all files, their SHA-256, and everything synced; the others read the same tensors as in "
+            "memory and sync what they write, without any of the rest, in a process that runs already."
+        ),
+        _spread(results),
+    ]
     blocks += [_bars(pair) for pair in results.pairs]
     blocks.append(Paragraph(_bandwidth(results)))
-    return Section("Performance", tuple(blocks))
+    return Section("3. Performance", tuple(blocks))
 
 
 def _counts(results: Results) -> list[int]:
@@ -100,8 +108,7 @@ def _end_to_end(results: Results) -> Table:
         for each in pair.end_to_end
     ]
     return Table(
-        "From disk to disk. finedelta: the program, from its start, on the whole model, with matching, all "
-        "files and SHA-256; the others: the sample, without any of that",
+        "From disk to disk",
         ("fine-tune", "way", "threads", "size", "pack", "", "unpack", ""),
         tuple(rows),
         numbers_from=2,
