@@ -57,10 +57,16 @@ def dtype_of(tensor: Any, name: str) -> tuple[str, list[int]]:
     return _NAMES[kind], shape
 
 
+# Of numpy's arrays, less the one that tells the bytes of an item apart.
+_MOST_DIMENSIONS = 63 if int(np.__version__.split(".")[0]) >= 2 else 31
+
+
 def item_shape(dtype: str, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
     """The shape of tensor `name` in items."""
     if dtype not in ITEM_BYTES:
         raise UsageError(f"tensor {name!r} is of type {dtype}, which no framework has")
+    if len(shape) > _MOST_DIMENSIONS:
+        raise UsageError(f"tensor {name!r} has {len(shape)} dimensions, too many to be read as an array")
     if dtype != "F4":
         return shape
     if not shape or shape[-1] % 2:

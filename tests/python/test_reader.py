@@ -89,10 +89,10 @@ def test_every_type(single, name):
 
 def test_types_that_frameworks_lack(single):
     base, archive = single({"four": ("F4", [2, 4], b"abcd"), "odd": ("F4", [2, 3], b"abc"),
-                            "six": ("F6_E2M3", [4, 4], b"abcdefghijkl")})
+                            "six": ("F6_E2M3", [4, 4], b"abcdefghijkl"), "deep": ("U8", [1] * 64, b"a")})
     with finedelta.open(archive, base, framework="np") as opened:
         for name, reason in (("four", "no type for F4"), ("odd", "not whole bytes"),
-                             ("six", "which no framework has")):
+                             ("six", "which no framework has"), ("deep", "64 dimensions")):
             with pytest.raises(finedelta.UsageError, match=reason):
                 opened.get_tensor(name)
 

@@ -1,6 +1,7 @@
 """What the validation report is made of."""
 
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import safetensors.numpy
 
 import finedelta
 from finedelta.validate import synthetic
-from finedelta.validate.baselines import BASELINES, FP16_INT8, NUMPY_ZLIB
+from finedelta.validate.baselines import BASELINES, DTYPES, FP16_INT8, NUMPY_ZLIB, floats
 from finedelta.validate.native import measure
 from finedelta.validate.shapes import LAYOUTS, Layout, Tensor
 
@@ -84,19 +85,32 @@ def test_trainings_differ_in_what_they_change(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("baseline", BASELINES, ids=lambda baseline: baseline.name)
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("dtype", ["F16", "F32", "BF16"])
 def test_baselines_give_back_what_they_say(baseline, dtype):
     generator = np.random.default_rng(1)
-    base = generator.normal(0, 0.02, 10_000).astype(dtype)
-    tune = (base + generator.normal(0, 2e-4, base.shape)).astype(dtype)
+    base = generator.normal(0, 0.02, 10_000).astype(np.float32)
+    tune = base + generator.normal(0, 2e-4, base.shape).astype(np.float32)
+    if dtype == "BF16":
+        base, tune = ((array.view(np.uint32) >> 16).astype(np.uint16) for array in (base, tune))
+    else:
+        base, tune = (array.astype(DTYPES[dtype]) for array in (base, tune))
     stored = baseline.compress(base, tune)
     restored = baseline.decompress(base, stored)
-    assert restored.dtype == dtype and restored.shape == tune.shape
+    assert restored.dtype == tune.dtype and restored.shape == tune.shape
     if baseline.is_exact:
         assert restored.tobytes() == tune.tobytes()
     else:
-        assert np.abs(restored.astype(np.float64) - tune).max() < 2e-5
+        assert np.abs(floats(restored).astype(np.float64) - floats(tune)).max() < 2e-5
     assert sum(map(len, stored)) < tune.nbytes
+
+
+def test_bfloat16_is_rounded_to_the_nearest():
+    """Ties go to the even one: 1 + 3/256 lies between 1 + 1/128 and 1 + 2/128."""
+    base = np.array([0x3F80, 0x3F80, 0x3F80], np.uint16)  # 1, 1, 1
+    tune = np.array([0x3F81, 0xC000, 0x7F80], np.uint16)  # 1.0078125, -2, infinity
+    assert NUMPY_ZLIB.decompress(base, NUMPY_ZLIB.compress(base, tune)).tolist() == tune.tolist()
+    halves = [zlib.compress(np.array([1 / 256, 3 / 256, 1e-9], np.float32))]
+    assert NUMPY_ZLIB.decompress(base, halves).tolist() == [0x3F80, 0x3F82, 0x3F80]
 
 
 def test_two_baselines_are_not_exact():

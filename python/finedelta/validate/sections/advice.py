@@ -9,7 +9,7 @@ from finedelta.validate.document import Block, Cell, Paragraph, Section, Table, 
 from finedelta.validate.edge_cases import COVERED
 from finedelta.validate.run import PairResult, Results
 from finedelta.validate.sections.claims import MEMORY_LIMIT
-from finedelta.validate.sections.performance import COMPRESS, DECOMPRESS, STEPS, Step, faster
+from finedelta.validate.sections.performance import COMPRESS, DECOMPRESS, STEPS, Step, faster, short
 from finedelta.validate.speed import OURS, RIVALS
 from finedelta.validate.units import milliseconds, percent, rate, size, times
 
@@ -199,7 +199,7 @@ def _limitations(results: Results) -> list[tuple[Cell, ...]]:
                 if ratio < 1:
                     rows.append(
                         (
-                            f"{pair.name}: {rival.name} is faster at one step ({step.name})",
+                            f"{pair.name}: {short(rival.name)} is faster at one step ({step.name})",
                             f"finedelta is {times(ratio)} as fast, one thread in memory",
                         )
                     )
@@ -223,7 +223,7 @@ def _slower_from_disk(pair: PairResult) -> list[tuple[Cell, ...]]:
             ("unpacking", ours.bytes / ours.decompress, each.bytes / each.decompress),
         ):
             if mine < theirs:
-                what = f"{pair.name}: {each.way} is faster from disk to disk ({verb})"
+                what = f"{pair.name}: {short(each.way)} is faster from disk to disk ({verb})"
                 rows.append((what, f"{rate(mine)} against {rate(theirs)}"))
     return rows
 

@@ -26,6 +26,12 @@ DECOMPRESS = Step("decompress", lambda each: each.decompress)
 STEPS = (DELTA, COMPRESS, DECOMPRESS)
 
 
+def short(way: str) -> str:
+    """The letter of a way that has one."""
+    letters = {rival.name: f"({letter})" for rival, letter in zip(RIVALS, "ab", strict=True)}
+    return letters.get(way, way)
+
+
 def faster(pair: PairResult, rival: Baseline, step: Step, threads: int) -> float:
     """How many times faster finedelta is."""
     return step.of(pair.speed.of(rival.name, threads).times) / step.of(
@@ -96,7 +102,7 @@ def _end_to_end(results: Results) -> Table:
     rows = [
         (
             pair.name,
-            each.way,
+            short(each.way),
             str(each.threads),
             size(each.bytes),
             milliseconds(each.compress),
@@ -120,7 +126,7 @@ def _spread(results: Results) -> Table:
     rows = []
     for pair in results.pairs:
         for each in pair.speed.in_memory:
-            rows.append((pair.name, each.way, str(each.threads), *(_range(each, step) for step in STEPS)))
+            rows.append((pair.name, short(each.way), str(each.threads), *(_range(each, step) for step in STEPS)))
     return Table(
         "All rounds: fastest and slowest",
         ("fine-tune", "way", "threads", *(step.name for step in STEPS)),
@@ -136,12 +142,17 @@ def _range(each: InMemory, step: Step) -> str:
 
 def _bars(pair: PairResult) -> Bars:
     bars = [
-        Bar(f"{step.name}, {each.way}", step.of(each.times), milliseconds(step.of(each.times)), each.way == OURS)
+        _bar(step, each)
         for step in STEPS
         for each in pair.speed.in_memory
         if each.threads == 1
     ]
     return Bars(f"{pair.name}: time in memory, one thread", ("step and way", "time"), tuple(bars))
+
+
+def _bar(step: Step, each: InMemory) -> Bar:
+    seconds = step.of(each.times)
+    return Bar(f"{step.name}, {short(each.way)}", seconds, milliseconds(seconds), each.way == OURS)
 
 
 def _bandwidth(results: Results) -> str:
