@@ -6,7 +6,7 @@ SOURCES = find include src cli python tests fuzz examples bench -name '*.cc' -o 
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 
-.PHONY: build test test-extras wheel demo bench bench-quality bench-apply install format check-format check-includes tidy analyze clean help
+.PHONY: build test test-extras wheel demo bench bench-quality bench-apply demo-validate install format check-format check-includes tidy analyze clean help
 
 build:  ## the library and the program build/release/finedelta
 	scripts/setup.sh build
@@ -31,6 +31,9 @@ wheel:  ## the Python package, as build/dist/finedelta-*.whl
 
 demo: build  ## pack, check and rebuild a small real fine-tune
 	scripts/demo.sh
+
+demo-validate: wheel  ## a validation report of a small real fine-tune, walked through
+	scripts/demo_validate.sh
 
 bench: test  ## measure docs/benchmarks.md anew; needs FINEDELTA_PAIRS and 14 GB in SCRATCH (/tmp)
 	scripts/setup.sh ci

@@ -32,7 +32,7 @@ is_supported_system() {
   esac
 }
 
-# Ubuntu has its browsers as snaps, which not every machine can run: tests that find none are skipped there.
+# Ubuntu has its browsers as snaps, which not every machine can run: they are left to the user there.
 has_browser_packages() (
   # shellcheck source=/dev/null
   [[ -r /etc/os-release ]] && . /etc/os-release && [[ ${ID:-} == debian ]]

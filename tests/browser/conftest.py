@@ -14,7 +14,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 def chromium(tmp_path_factory):
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
-        pytest.skip("needs chromium and chromedriver in PATH")
+        pytest.fail("needs chromium and chromedriver in PATH")
     options = webdriver.ChromeOptions()
     options.binary_location = programs[0]
     for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:

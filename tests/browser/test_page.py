@@ -1,6 +1,7 @@
 """The validation report's page as a browser shows it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from finedelta.validate.html import html
 from report_documents import HOSTILE, LONG, every_block
 
 NAMES = {"usual": "model.layers.0.self_attn.q_proj.weight", "hostile": HOSTILE, "long": LONG}
+REPORTS = sorted(Path(__file__).parents[2].glob("docs/validation/*/report.html"))
 SCHEMES = ("light", "dark")
 
 # Contrast as WCAG 2 defines it, of each element's text over the nearest background that is not clear.
@@ -59,11 +61,13 @@ return [...document.querySelectorAll("svg")].flatMap(svg => {
 """
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*NAMES, *REPORTS], ids=lambda of: of if isinstance(of, str) else of.parent.name)
 def page(chromium, request, tmp_path):
-    """A page with every kind of block, whose names are of this kind; its address."""
-    path = tmp_path / "page.html"
-    path.write_text(html(every_block(NAMES[request.param])), encoding="utf-8")
+    """A page with every kind of block, whose names are of this kind, or a report; its address."""
+    path = request.param
+    if isinstance(path, str):
+        path = tmp_path / "page.html"
+        path.write_text(html(every_block(NAMES[request.param])), encoding="utf-8")
     chromium.get("about:blank")
     for log in ("browser", "performance"):
         chromium.get_log(log)

@@ -15,14 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-import finedelta
 from finedelta.errors import FineDeltaError, UsageError, system_error
 from finedelta.validate.html import html
 from finedelta.validate.markdown import markdown
 from finedelta.validate.run import Results, Settings, measure_all
 from finedelta.validate.sections import document
 from finedelta.validate.shapes import LAYOUTS
-from finedelta.validate.source import Pair, real_pairs, synthetic_pairs
+from finedelta.validate.source import Pair, find_model, real_pairs, synthetic_pairs
 from finedelta.validate.synthetic import TRAININGS
 
 _DESCRIPTION = """\
@@ -31,7 +30,7 @@ ways to do it, and writes what was found as one HTML page, as Markdown and as
 JSON: DIR/report.html, DIR/report.md, DIR/report.json.
 
 Takes up to a minute for each 10 MB of weights, of which most is spent on the
-other ways, on at most --sample of them. Needs four times the size of the largest
+other ways, on at most --sample of them. Needs twice the size of the largest
 fine-tune in DIR's file system while it runs. No network is used.
 """
 
@@ -141,13 +140,6 @@ def _models(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     return [(names[0], tune) for tune in names[1:]] + [tuple(pair) for pair in arguments.pair]
 
 
-def _find(model: str) -> Path:
-    """Where it lies: a path, or a model in the local Hugging Face cache."""
-    if os.path.lexists(model):
-        return Path(model)
-    return Path(finedelta.plan(model, model, progress=False).bases[0])
-
-
 @contextmanager
 def _new_folder(output: Path, force: bool) -> Iterator[Path]:
     """A folder beside `output` that takes its place at the end, or is removed."""
@@ -190,7 +182,7 @@ def _run(arguments: argparse.Namespace) -> str:
             trainings = arguments.training or TRAININGS
             pairs = synthetic_pairs(arguments.synthetic, trainings, scratch)
         else:
-            pairs = real_pairs([(_find(base), _find(tune)) for base, tune in named])
+            pairs = real_pairs([(find_model(base), find_model(tune)) for base, tune in named])
         settings = Settings(scratch, arguments.rounds, arguments.sample)
         results = measure_all(pairs, settings, lambda text: _tell(text, arguments.quiet))
         text = _write(results, new)

@@ -14,7 +14,7 @@ import numpy as np
 
 from finedelta.validate.baselines import Baseline
 from finedelta.validate.checkpoint import files_of
-from finedelta.validate.program import forget, run_program
+from finedelta.validate.program import forget, run_anew
 from finedelta.validate.sample import Piece, Sample, run_all
 from finedelta.validate.speed import OURS, RIVALS, cores, seconds_of, thread_counts
 
@@ -45,16 +45,16 @@ class Machine:
 def measure_ours(base: Path, fine_tune: Path, scratch: Path, threads: int, rounds: int) -> EndToEnd:
     """The program itself, on the whole model: with matching, hashes, and all files."""
     archive, output = scratch / "timed.fd", scratch / "timed"
-    options = ("--force", "--threads", str(threads))
+    options = ("--threads", str(threads))
     packs, unpacks, size = [], [], 0
     with cores(threads):
         for _ in range(rounds):
             forget([*files_of(base), *files_of(fine_tune)])
-            packed = run_program("pack", base, fine_tune, "-o", archive, *options)
+            packed = run_anew(archive, "pack", base, fine_tune, *options)
             size = packed.report["input_bytes"]
             packs.append(packed.seconds)
             forget([archive, *files_of(base)])
-            unpacks.append(run_program("unpack", base, archive, "-o", output, *options).seconds)
+            unpacks.append(run_anew(output, "unpack", base, archive, *options).seconds)
     return EndToEnd(OURS, threads, size, median(packs), median(unpacks))
 
 

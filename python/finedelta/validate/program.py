@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from finedelta.errors import FineDeltaError, error_of
+from finedelta.validate.checkpoint import remove
 
 _PROGRAM = Path(__file__).parent.parent / "bin" / "finedelta"
 
@@ -40,11 +42,22 @@ class Run:
 
 def try_program(verb: str, *words: str | Path) -> Run:
     command = [sys.executable, "-I", "-S", "-c", _WATCH, str(_PROGRAM)]
-    done = subprocess.run(
-        [*command, verb, "--json", "-q", *map(str, words)], capture_output=True, text=True
-    )
-    seconds, peak_kib, exit_code = done.stderr.splitlines()[-1].split()
-    return Run(float(seconds), int(peak_kib) * 1024, int(exit_code), json.loads(done.stdout))
+    out, err = _communicate([*command, verb, "--json", "-q", *map(str, words)])
+    seconds, peak_kib, exit_code = err.splitlines()[-1].split()
+    return Run(float(seconds), int(peak_kib) * 1024, int(exit_code), json.loads(out))
+
+
+def _communicate(command: list[str]) -> tuple[str, str]:
+    """What a command prints. Nothing of it runs on if this is interrupted."""
+    pipe = subprocess.PIPE
+    # In a session of its own, so that both processes can be ended by one signal.
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+        try:
+            return process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.communicate()  # until the program, which cleans up, has closed the pipes too
+            raise
 
 
 def run_program(verb: str, *words: str | Path) -> Run:
@@ -54,6 +67,13 @@ def run_program(verb: str, *words: str | Path) -> Run:
         error = run.report["error"]
         raise error_of(error["code"], error["message"])
     return run
+
+
+def run_anew(output: Path, verb: str, *words: str | Path) -> Run:
+    """Makes the output, of which there may be an older one; never are both there."""
+    if os.path.lexists(output):
+        remove(output)
+    return run_program(verb, *words, "-o", output)
 
 
 def forget(files: Iterable[Path]) -> None:

@@ -9,14 +9,14 @@ from statistics import median
 
 import numpy as np
 
-from finedelta.validate.checkpoint import files_of
+from finedelta.validate.checkpoint import files_of, remove
 from finedelta.validate.cut import cut_pair
-from finedelta.validate.program import Run, run_program
+from finedelta.validate.program import Run, run_anew, run_program
 
 PROJECTED_BYTES = 140_000_000_000
 """70 B parameters of 16 bits."""
 
-_SHARES = (0.125, 0.25, 0.5, 1.0)
+_SHARES = (0.125, 0.25, 0.5)
 _LARGE = 1_000_000_000  # bytes, from which on each size is measured once
 
 
@@ -66,6 +66,7 @@ def measure_scaling(name: str, base: Path, fine_tune: Path, scratch: Path, round
     for share in _SHARES:
         with cut_pair(base, fine_tune, share, scratch) as pair:
             _measure(*pair, scratch, rounds, found)
+    _measure(base, fine_tune, scratch, rounds, found)
     return Scaling(
         name,
         tuple(Growth(verb, tuple(sizes), fit(sizes)) for verb, sizes in found.items()),
@@ -78,16 +79,16 @@ def _measure(
     archive, output = scratch / "scaled.fd", scratch / "scaled"
     size = sum(file.stat().st_size for file in files_of(tune))
     steps: dict[str, Callable[[], Run]] = {
-        "pack": lambda: run_program("pack", base, tune, "-o", archive, "--force"),
+        "pack": lambda: run_anew(archive, "pack", base, tune),
         "verify": lambda: run_program("verify", archive, "--base", base),
-        "unpack": lambda: run_program("unpack", base, archive, "-o", output, "--force"),
+        "unpack": lambda: run_anew(output, "unpack", base, archive),
     }
     for verb, step in steps.items():
         runs = [step() for _ in range(1 if size > _LARGE else rounds)]
         seconds = median(run.seconds for run in runs)
         found[verb].append(Measured(size, seconds, max(run.peak_bytes for run in runs)))
-    archive.unlink()
-    output.unlink()
+    remove(archive)
+    remove(output)
 
 
 def fit(measured: list[Measured]) -> Fit:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import finedelta
 from finedelta.errors import NoSpaceError
 from finedelta.validate.checkpoint import files_of
-from finedelta.validate.shapes import LAYOUTS
 from finedelta.validate.synthetic import Training, write_base, write_fine_tune
 from finedelta.validate.units import size
 
-_COPIES = 4  # of a fine-tune that lie in the scratch folder at a time, at most
+_COPIES = 2  # of a fine-tune, that lie in the scratch folder at a time beside the models, at most
+
+
+@dataclass(frozen=True)
+class Model:
+    name: str
+    """For people."""
+    path: Path
+
+
+def find_model(model: str) -> Model:
+    """A path, or what the local Hugging Face cache has by that name."""
+    path = Path(os.path.abspath(model))
+    if not os.path.lexists(path):
+        return Model(model, Path(finedelta.plan(model, model, progress=False).bases[0]))
+    return Model(path.stem if path.suffix == ".safetensors" else path.name, path)
 
 
 @dataclass(frozen=True)
@@ -33,17 +49,12 @@ class Pair:
             raise NoSpaceError(f"'{scratch}' has {size(free)} free; '{self.name}' needs {size(needed)}")
 
 
-def real_pairs(models: Sequence[tuple[Path, Path]]) -> Iterator[Pair]:
+def real_pairs(models: Sequence[tuple[Model, Model]]) -> Iterator[Pair]:
     """Base and fine-tune each; the largest fine-tune is the one that is cut."""
-    sizes = [sum(file.stat().st_size for file in files_of(tune)) for _, tune in models]
+    sizes = [sum(file.stat().st_size for file in files_of(tune.path)) for _, tune in models]
     for number, (base, tune) in enumerate(models):
-        name = f"{_name(base)} → {_name(tune)}"
-        yield Pair(name, base, tune, number == sizes.index(max(sizes)))
-
-
-def _name(model: Path) -> str:
-    model = model.resolve()
-    return model.stem if model.suffix == ".safetensors" else model.name
+        name = f"{base.name} → {tune.name}"
+        yield Pair(name, base.path, tune.path, number == sizes.index(max(sizes)))
 
 
 def synthetic_pairs(model: str, trainings: Sequence[Training], scratch: Path) -> Iterator[Pair]:
@@ -57,6 +68,3 @@ def synthetic_pairs(model: str, trainings: Sequence[Training], scratch: Path) ->
         yield Pair(f"{model} → {training}", base, tune, training == scaled, is_synthetic=True)
         shutil.rmtree(tune)
     shutil.rmtree(base)
-
-
-MODELS = tuple(LAYOUTS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from finedelta.validate.accuracy import Change, ChangedBits
 from finedelta.validate.document import (
     Bar,
@@ -75,30 +77,31 @@ def _files(pair: PairResult) -> Table:
         (
             each.path,
             size(each.bytes),
-            f"`{each.sha256}`",
             Verdict(each.is_equal, "equal" if each.is_equal else "DIFFERENT"),
+            f"`{each.sha256}`",
         )
         for each in pair.accuracy.restored.files
     ]
-    head = ("file", "size", "SHA-256 of the original", "what came out")
+    head = ("file", "size", "what came out", "SHA-256 of the original")
     return Table(f"{pair.name}: every file", head, tuple(rows))
 
 
-def _heat_map(pair: PairResult, what: str, value) -> HeatMap:  # type: ignore[no-untyped-def]
+def _heat_map(pair: PairResult, what: str, value: Callable[[Change], float]) -> HeatMap:
     cells = pair.accuracy.cells
     kinds = sorted({kind for row in cells.values() for kind in row})
-    values, texts = [], []
-    for row in cells.values():
-        found = [value(row[kind]) if kind in row else None for kind in kinds]
-        values.append(tuple(None if each is None else min(1.0, each) for each in found))
-        texts.append(tuple("" if each is None else percent(each) for each in found))
+    found = [
+        [value(row[kind]) if kind in row else None for kind in kinds] for row in cells.values()
+    ]
+    # Colours go from none to the largest.
+    largest = max((each for row in found for each in row if each is not None), default=0.0) or 1.0
     return HeatMap(
         f"{pair.name}: {what}, by layer and kind of tensor",
         "layer",
         tuple(cells),
         tuple(kinds),
-        tuple(values),
-        tuple(texts),
+        tuple(tuple(None if each is None else each / largest for each in row) for row in found),
+        tuple(tuple("" if each is None else percent(each) for each in row) for row in found),
+        ends=(percent(0), percent(largest)),
     )
 
 

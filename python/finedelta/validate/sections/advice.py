@@ -14,6 +14,9 @@ from finedelta.validate.speed import OURS, RIVALS
 from finedelta.validate.units import milliseconds, percent, rate, size, times
 
 
+_REST = "the rest"
+
+
 @dataclass(frozen=True)
 class Parts:
     """Seconds that parts of a step would take alone, and the step from disk to disk."""
@@ -48,6 +51,9 @@ def parts_of(pair: PairResult, results: Results) -> tuple[Parts, Parts]:
         "SHA-256": 0.0,
         "writing": tune / machine.disk_write,
     }
+    for alone, measured in ((pack, end.compress), (unpack, end.decompress)):
+        # At least: parts may go on at the same time.
+        alone[_REST] = max(0.0, measured - sum(alone.values()))
     return Parts("pack", pack, end.compress), Parts("unpack", unpack, end.decompress)
 
 
@@ -55,11 +61,15 @@ def advice(results: Results) -> Section:
     parts = {pair.name: parts_of(pair, results) for pair in results.pairs}
     blocks: list[Block] = [
         Table(
-            "What each part would take alone, computed from this machine's rates: the largest is the "
-            "bottleneck",
-            ("fine-tune", "step", "reading", "coding", "SHA-256", "writing", "bottleneck", "measured"),
+            "What each part would take alone",
+            ("fine-tune", "step", "reading", "coding", "SHA-256", "writing", _REST, "bottleneck", "measured"),
             tuple(_parts_row(name, each) for name, both in parts.items() for each in both),
             numbers_from=2,
+        ),
+        Paragraph(
+            "Computed from this machine's rates, with all threads. The rest is what was measured from disk to "
+            "disk less all of them: starting, matching, looking for products of low rank, syncing. The largest "
+            "is the bottleneck."
         ),
         Table("Recommendations for a hub", ("", "do", "because"), tuple(_advice(results, parts)), 3),
         Table(
@@ -134,6 +144,7 @@ _REMEDIES = {
     "coding": "give it more cores: chunks are coded in parallel",
     "SHA-256": "pack several fine-tunes at a time: each file is hashed by one thread",
     "writing": "write to a faster disk",
+    _REST: "pack several fine-tunes at a time: what is left is not done by all threads, or by the disk",
 }
 
 

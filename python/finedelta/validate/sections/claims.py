@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from finedelta.validate.baselines import Baseline
 from finedelta.validate.compression import TARGET_SAVINGS
 from finedelta.validate.document import Cell, Paragraph, Section, Table, Verdict
@@ -34,7 +36,7 @@ def claims(results: Results) -> Section:
 def _compression(results: Results) -> tuple[Cell, ...]:
     savings = [pair.compression.savings for pair in results.pairs]
     meet = sum(each >= TARGET_SAVINGS[0] for each in savings)
-    evidence = f"exact: {percent(min(savings))} to {percent(max(savings))} saved, of {_pairs(len(savings))}"
+    evidence = f"exact: {_range(savings, percent)} saved, of {_pairs(len(savings))}"
     errors = [
         each.relative_error
         for pair in results.pairs
@@ -43,8 +45,8 @@ def _compression(results: Results) -> tuple[Cell, ...]:
     ]
     if errors:
         evidence += (
-            f"; {percent(TARGET_SAVINGS[0])} of the others with an error of {percent(min(errors))} to "
-            f"{percent(max(errors))} of the change"
+            f"; {percent(TARGET_SAVINGS[0])} of the others with an error of {_range(errors, percent)} of the "
+            "change"
         )
     holds = meet == len(savings)
     text = "holds" if holds else f"holds for {meet} of {len(savings)}"
@@ -61,7 +63,7 @@ def _speed(results: Results, rival: Baseline, letter: str) -> tuple[Cell, ...]:
     for step in (COMPRESS, DECOMPRESS):
         ratios = [faster(pair, rival, step, 1) for pair in results.pairs]
         least = min(least, *ratios)
-        parts.append(f"{step.name} {_range(ratios)}")
+        parts.append(f"{step.name} {_range(ratios, times)}")
     return (
         f"10-20x faster native, against ({letter}) {rival.name}",
         Verdict(least >= _WANTED, "holds" if least >= _WANTED else "does not hold"),
@@ -69,10 +71,10 @@ def _speed(results: Results, rival: Baseline, letter: str) -> tuple[Cell, ...]:
     )
 
 
-def _range(ratios: list[float]) -> str:
-    if len(ratios) == 1:
-        return times(ratios[0])
-    return f"{times(min(ratios))} to {times(max(ratios))}"
+def _range(values: list[float], shown: Callable[[float], str]) -> str:
+    if len(values) == 1:
+        return shown(values[0])
+    return f"{shown(min(values))} to {shown(max(values))}"
 
 
 def _seven_billion(results: Results) -> tuple[Cell, ...]:
@@ -118,7 +120,7 @@ def _production(results: Results) -> tuple[Cell, ...]:
     peak = max(_peak(pair) for pair in results.pairs)
     holds = equal == len(results.pairs) and right == tries and peak <= MEMORY_LIMIT
     evidence = (
-        f"{equal} of {_pairs(len(results.pairs))} came back bit by bit; {right} of {tries} mishaps ended as "
+        f"{equal} of {len(results.pairs)} came back bit by bit; {right} of {tries} mishaps ended as "
         f"documented; largest peak {size(peak)} of {size(MEMORY_LIMIT)}. That is what one run can show; the "
         "project's tests cover more (section 7), and years of use by others can't be measured"
     )

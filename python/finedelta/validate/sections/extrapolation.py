@@ -7,6 +7,8 @@ from finedelta.validate.run import Results
 from finedelta.validate.scaling import PROJECTED_BYTES, Growth
 from finedelta.validate.units import number, percent, rate, size
 
+_FAR = 100  # times what was measured
+
 
 def extrapolation(results: Results) -> Section:
     scaling = results.scaling
@@ -19,7 +21,7 @@ def extrapolation(results: Results) -> Section:
             f"{size(PROJECTED_BYTES)}, 70 B parameters of 16 bits, {number(PROJECTED_BYTES / largest)} times "
             "as much as was measured. The error is one standard deviation, computed from how far the measured "
             "sizes lie from the line: it knows nothing of what changes with size, such as files that no longer "
-            "fit in memory or a disk that slows down."
+            "fit in memory or a disk that slows down." + _too_far(largest)
         ),
         Lines(
             "Time against size",
@@ -39,6 +41,12 @@ def extrapolation(results: Results) -> Section:
         Paragraph(_flat(results)),
     ]
     return Section("6. Extrapolation to 70 B parameters", tuple(blocks))
+
+
+def _too_far(largest: int) -> str:
+    if PROJECTED_BYTES <= _FAR * largest:
+        return ""
+    return " Over so many times the size it is not to be relied on: measure a larger model."
 
 
 def _line(growth: Growth) -> Line:
