@@ -146,16 +146,15 @@ def _new_folder(output: Path, force: bool) -> Iterator[Path]:
     if os.path.lexists(output) and not (force and _is_report(output)):
         what = "is no report of ours, so it is not replaced" if force else "exists; --force replaces it"
         raise UsageError(f"'{output}' {what}")
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
-            new = Path(folder) / "report"
-            new.mkdir()
-            yield new
-            if output.is_dir():
-                os.rename(output, Path(folder) / "old")
-            os.rename(new, output)
-    except OSError as error:
-        raise system_error(error, f"'{output}' can't be written: {error.strerror}") from error
+    if not output.parent.is_dir():
+        raise UsageError(f"'{output}' can't be written: '{output.parent}' is no folder")
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
+        new = Path(folder) / "report"
+        new.mkdir()
+        yield new
+        if output.is_dir():
+            os.rename(output, Path(folder) / "old")
+        os.rename(new, output)
 
 
 def _is_report(folder: Path) -> bool:
@@ -218,6 +217,9 @@ def main(words: list[str]) -> int:
             print(text, end="")
     except FineDeltaError as error:
         return _end(error.exit_code, str(error), as_json)
+    except OSError as error:
+        known = system_error(error, f"{error.filename or 'a file'}: {error.strerror}")
+        return _end(known.exit_code, str(known), as_json)
     except KeyboardInterrupt:
         return _end(128 + signal.SIGINT, "interrupted", as_json)
     except _Terminated:

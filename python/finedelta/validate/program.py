@@ -55,7 +55,8 @@ def _communicate(command: list[str]) -> tuple[str, str]:
         try:
             return process.communicate()
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
             process.communicate()  # until the program, which cleans up, has closed the pipes too
             raise
 
