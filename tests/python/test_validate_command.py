@@ -33,8 +33,10 @@ def test_synthetic_models_are_called_so(tiny, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert json.loads(out) == json.loads((output / "report.json").read_text())
     assert [pair["is_synthetic"] for pair in json.loads(out)["pairs"]] == [True, True]
-    assert json.loads(out)["scaling"]["pair"] == "gpt2-124m → full-sft"
-    assert "gpt2-124m → rl: with an error\n" in err
+    assert json.loads(out)["scaling"]["pair"] == "SYNTHETIC gpt2-124m → full-sft"
+    assert "SYNTHETIC gpt2-124m → rl: with an error\n" in err
+    claim = json.loads(out)["report"]["sections"][4]["blocks"][0]["rows"][0]
+    assert claim[1] == {"holds": None, "text": "can't be told: SYNTHETIC"}
     for name in ("report.md", "report.html"):
         assert (output / name).read_text().count("SYNTHETIC") >= 2
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
@@ -54,6 +56,7 @@ def test_synthetic_models_are_called_so(tiny, tmp_path, capsys):
         (["base", "tune", "-o", "there"], "exists; --force replaces it"),
         (["base", "tune", "-o", "there", "--force"], "is no report of ours, so it is not replaced"),
         (["base", "tune", "-o", "missing/r"], "can't be written"),
+        (["base", "tune", "-o", "tune/r"], "lies inside the model"),
     ],
 )
 def test_usage(words, message, pair, tmp_path, monkeypatch, capsys):
@@ -114,20 +117,20 @@ def test_help_has_examples_and_exit_codes(capsys):
 @pytest.mark.parametrize(
     ("name", "kind", "layer"),
     [
-        ("model.layers.3.self_attn.q_proj.weight", "attention", 3),
-        ("model.layers.31.mlp.down_proj.weight", "mlp", 31),
-        ("model.layers.3.input_layernorm.weight", "norm", 3),
+        ("model.layers.3.self_attn.q_proj.weight", "attention", ("model.layers.", 3)),
+        ("model.layers.31.mlp.down_proj.weight", "mlp", ("model.layers.", 31)),
+        ("model.layers.3.input_layernorm.weight", "norm", ("model.layers.", 3)),
         ("model.embed_tokens.weight", "embedding", None),
         ("lm_head.weight", "embedding", None),
-        ("h.11.attn.c_attn.bias", "bias", 11),
-        ("h.11.ln_1.bias", "norm", 11),
+        ("h.11.attn.c_attn.bias", "bias", ("h.", 11)),
+        ("h.11.ln_1.bias", "norm", ("h.", 11)),
         ("wte.weight", "embedding", None),
-        ("encoder.layer.5.attention.output.LayerNorm.weight", "norm", 5),
-        ("encoder.layer.5.attention.output.dense.weight", "attention", 5),
-        ("encoder.layer.5.output.dense.weight", "mlp", 5),
-        ("encoder.layer.5.intermediate.dense.weight", "mlp", 5),
+        ("encoder.layer.5.attention.output.LayerNorm.weight", "norm", ("encoder.layer.", 5)),
+        ("encoder.layer.5.attention.output.dense.weight", "attention", ("encoder.layer.", 5)),
+        ("encoder.layer.5.output.dense.weight", "mlp", ("encoder.layer.", 5)),
+        ("encoder.layer.5.intermediate.dense.weight", "mlp", ("encoder.layer.", 5)),
         ("conv.weight", "other", None),
-        ("0.conv.weight", "other", 0),
+        ("0.conv.weight", "other", ("", 0)),
     ],
 )
 def test_kinds_and_layers_follow_from_names(name, kind, layer):
@@ -151,13 +154,15 @@ def test_a_sample_has_a_share_of_every_tensor(tmp_path):
     for name in ("base", "tune"):
         safetensors.numpy.save_file(tensors, tmp_path / name)
     whole = take_sample(tmp_path / "base", tmp_path / "tune", 1 << 40)
-    assert whole.is_whole and whole.size == 4 * ((1 << 20) + (1 << 22) + 5)
+    assert whole.size == whole.of_size == 4 * ((1 << 20) + (1 << 22) + 5)
     part = take_sample(tmp_path / "base", tmp_path / "tune", 1 << 23)
-    assert not part.is_whole and part.of_size == whole.size
-    sizes = {piece.tensor.name: piece.size for piece in part.pieces}
+    assert part.of_size == whole.size
+    sizes = {each.tensor.name: each.size for each in part.parts}
     assert sizes == {"a": 2 << 20, "b": 6 << 20, "c": 20}
-    (piece,) = [piece for piece in part.pieces if piece.tensor.name == "c"]
-    assert piece.read().tolist() == [1, 1, 1, 1, 1]
+    (small,) = [each for each in part.parts if each.tensor.name == "c"]
+    assert small.read().tolist() == [1, 1, 1, 1, 1] and small.pieces() == [(0, 20)]
+    (large,) = [each for each in part.parts if each.tensor.name == "a"]
+    assert large.pieces() == [(begin << 18, (begin + 1) << 18) for begin in range(8)]
 
 
 def test_a_fit_finds_a_line():
@@ -170,15 +175,23 @@ def test_a_fit_finds_a_line():
 
 
 def test_the_error_of_a_fit_is_that_of_what_it_was_made_from():
-    """Of many lines with noise, two thirds of the projections are within one deviation."""
+    """Of many lines with noise, two thirds of what would be measured is within one deviation."""
     generator = np.random.default_rng(1)
     within = 0
     for _ in range(300):
         sizes = np.linspace(1e9, 13e9, 12)
         seconds = (1 + sizes / 2e8) * (1 + generator.normal(0, 0.05, len(sizes)))
         found = fit([Measured(int(size), float(second), 0) for size, second in zip(sizes, seconds, strict=True)])
-        within += abs(found.projected_seconds - (1 + PROJECTED_BYTES / 2e8)) < found.projected_error
+        there = (1 + PROJECTED_BYTES / 2e8) * (1 + generator.normal(0, 0.05))
+        within += abs(found.projected_seconds - there) < found.projected_error
     assert 0.6 < within / 300 < 0.75
+
+
+@pytest.mark.parametrize("seconds", [(0.03, 0.02, 0.03), (0.03, 0.02, 0.01), (0.02, 0.02, 0.02)])
+def test_time_that_does_not_grow_is_not_projected(seconds):
+    sizes = (10**5, 2 * 10**5, 4 * 10**5)
+    assert fit([Measured(size, second, 0) for size, second in zip(sizes, seconds, strict=True)]) is None
+    assert fit([Measured(10**5, second, 0) for second in seconds]) is None
 
 
 def test_bits_that_are_other_ones_as_often_as_not():

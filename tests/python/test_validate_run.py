@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def test_what_changed_is_counted(results):
     assert nudged["cells"]["0"]["attention"]["changed"] == 0
     assert tuned["all"]["changed"] > 0.98 * tuned["all"]["weights"]
     assert tuned["all"]["delta_norm"] / tuned["all"]["base_norm"] == pytest.approx(0.02, rel=0.05)
-    assert set(tuned["cells"]) == {"-", "0", "1"}
+    assert list(tuned["cells"]) == ["-", "0", "1"]
     (bits,) = nudged["bits"]
     # Twice as much is another exponent, and nothing else.
     assert bits["sign"] == sum(bits["mantissa"]) == 0 and sum(bits["exponent"]) >= 1
@@ -145,7 +146,8 @@ def test_a_mishap_that_does_not_end_as_documented_is_told(models, tmp_path, monk
     before = archive.read_bytes()
     # A program that finds nothing wrong.
     monkeypatch.setattr(edge_cases, "try_program", lambda verb, *words: try_program("inspect", archive))
-    tried = edge_cases.try_edge_cases(models / "base", models / "tuned", archive, tmp_path)
+    diff = finedelta.diff(models / "base", models / "tuned")
+    tried = edge_cases.try_edge_cases(models / "base", models / "tuned", archive, tmp_path, diff)
     assert {each.case for each in tried if each.as_documented} <= {"the archive's last byte missing"}
     assert archive.read_bytes() == before
 
@@ -177,7 +179,73 @@ def test_every_table_is_filled(run):
     assert claims.rows[0][1].holds is False and claims.rows[3][1].holds is None
 
 
+def test_the_json_has_all_that_the_page_shows(run, results):
+    made, shown = run[1], results["report"]
+    assert [section["title"] for section in shown["sections"]] == [section.title for section in made.sections]
+    for section, wanted in zip(shown["sections"], made.sections, strict=True):
+        assert len(section["blocks"]) == len(wanted.blocks)
+    claim = shown["sections"][4]["blocks"][0]["rows"][0]
+    assert claim[1]["holds"] is False and claim[1]["text"].startswith("holds for ")
+
+
 def test_no_model_is_changed(models, results):
     base = safetensors.numpy.load_file(models / "base" / "model.safetensors")
     nudged = safetensors.numpy.load_file(models / "nudged" / "model.safetensors")
     assert sum(int((base[name] != nudged[name]).sum()) for name in base) == 1
+
+
+ODD = {
+    "equal": ({"w": np.ones((8, 64), np.float32)},) * 2,
+    "only more": ({"w": np.ones((8, 64), np.float32)},
+                  {"w": np.ones((8, 64), np.float32), "more": np.ones((3, 64), np.float32)}),
+    "nothing in common": ({"w": np.ones((8, 64), np.float16)}, {"w": np.ones((8, 64), np.float32)}),
+    "no floats": ({"w": np.arange(900), "d": np.ones(5)}, {"w": np.arange(900) + 1, "d": np.zeros(5)}),
+    "scalars and nothing": ({"s": np.array(1, np.float32), "n": np.ones((0, 3), np.float32)},
+                            {"s": np.array(2, np.float32), "n": np.ones((0, 3), np.float32)}),
+    "no tensors": ({}, {}),
+    "not finite": ({"w": np.linspace(-1, 1, 4096, dtype=np.float32)},
+                   {"w": np.concatenate([np.full(96, np.nan), np.full(100, np.inf), np.ones(3900)]).astype(np.float32)}),
+    "odd names": ({"<b>|`x`": np.ones(70, np.float32), "a\nb": np.ones(70, np.float32)},
+                  {"<b>|`x`": np.zeros(70, np.float32), "a\nb": np.ones(70, np.float32)}),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ODD)
+def test_odd_models(name, tmp_path):
+    for folder, tensors in zip(("base", "tune"), ODD[name], strict=True):
+        write_model(tmp_path / folder, tensors)
+    words = [str(tmp_path / "base"), str(tmp_path / "tune"), "-o", str(tmp_path / "report")]
+    assert command.main([*words, "-q", "--rounds", "1"]) == 0
+    results = json.loads((tmp_path / "report" / "report.json").read_text())
+    (pair,) = results["pairs"]
+    assert all(file["sha256"] == file["restored_sha256"] for file in pair["accuracy"]["restored"]["files"])
+    assert all(tried["as_documented"] == tried["tries"] for tried in pair["edge_cases"])
+    assert (pair["speed"] is None) == (name in ("nothing in common", "no floats", "no tensors"))
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert not re.search(r"\b(nan|inf|None|e[+]\d\d)\b|± -", text)
+    if name == "not finite":
+        rounded = next(each for each in pair["speed"]["stored"] if "int8" in each["way"])
+        assert rounded["bytes"] < 4096 and 0 < rounded["relative_error"] < 0.1
+
+
+def test_folders_of_one_model_may_have_the_same_names(tmp_path):
+    """As text encoders of one model have."""
+    for name, number in (("base", 1), ("tune", 2)):
+        (tmp_path / name).mkdir()
+        for part in ("first", "second"):
+            write_model(tmp_path / name / part, {"w": np.full((8, 64), number, np.float32)})
+    words = [str(tmp_path / "base"), str(tmp_path / "tune"), "-o", str(tmp_path / "report")]
+    assert command.main([*words, "-q", "--rounds", "1"]) == 0
+    (pair,) = json.loads((tmp_path / "report" / "report.json").read_text())["pairs"]
+    assert pair["speed"]["sample_bytes"] == 2 * 8 * 64 * 4
+
+
+def test_pairs_of_one_name_are_told_apart(models, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "ck").symlink_to(models / "nudged")
+    words = [str(models / "base"), str(tmp_path / "one" / "ck"), str(tmp_path / "two" / "ck")]
+    assert command.main([*words, "-o", str(tmp_path / "report"), "-q", "--rounds", "1"]) == 0
+    results = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert len({pair["name"] for pair in results["pairs"]}) == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import finedelta
 from finedelta.reports import DiffReport, TensorDiff
 from finedelta.validate.checkpoint import files_of, kind_of, layer_of
+from finedelta.validate.compression import largest_delta
 from finedelta.validate.program import run_program
 
 
@@ -31,8 +32,11 @@ class Restored:
     """What came out of the exact archive."""
 
     files: tuple[FileCheck, ...]
+    surplus: tuple[str, ...]
+    """Files that came out and were not there."""
     largest_error: float
     different_weights: int
+    """None, or the files are not equal either."""
     unpack_seconds: float
     unpack_peak_bytes: int
     verify_seconds: float
@@ -73,7 +77,9 @@ class ChangedBits:
     @property
     def noise_bits(self) -> int:
         """Positions of the mantissa that change like coins that are tossed, where a weight changes."""
-        return sum(0.4 < count / self.changed for count in self.mantissa) if self.changed else 0
+        if not self.changed:
+            return 0
+        return sum(0.4 < count / self.changed < 0.6 for count in self.mantissa)
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Accuracy:
     """Of the base and of the fine-tune."""
     infinities: tuple[int, int]
     cells: dict[str, dict[str, Change]]
-    """By layer ("-" where a name has no number) and kind of tensor."""
+    """By layer ("-": of none) and kind of tensor."""
     bits: tuple[ChangedBits, ...]
     median_rank: float | None
     """Of what each changed matrix gained: its effective rank as a share of what it could be."""
@@ -98,16 +104,21 @@ def restore(base: Path, fine_tune: Path, archive: Path, scratch: Path) -> Restor
     unpacked = run_program("unpack", base, archive, "-o", output, "--sha256")
     verified = run_program("verify", archive, "--base", base)
     diff = finedelta.diff(fine_tune, output, progress=False)
-    largest = max((each.floats.largest_delta or 0 for each in diff.tensors if each.floats), default=0.0)
+    files = tuple(_check_files(fine_tune, output))
     return Restored(
-        tuple(_check_files(fine_tune, output)),
-        largest,
+        files,
+        tuple(sorted(_names(output) - {file.path for file in files})) if output.is_dir() else (),
+        largest_delta(diff),
         diff.changed_elements,
         unpacked.seconds,
         unpacked.peak_bytes,
         verified.seconds,
         verified.peak_bytes,
     )
+
+
+def _names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def _check_files(fine_tune: Path, output: Path) -> Iterable[FileCheck]:
@@ -128,12 +139,6 @@ def _sha256(path: Path) -> str:
 
 
 def describe(diff: DiffReport, restored: Restored) -> Accuracy:
-    cells: dict[str, dict[str, list[TensorDiff]]] = {}
-    for tensor in diff.tensors:
-        if tensor.floats and tensor.elements:
-            layer = layer_of(tensor.name)
-            row = cells.setdefault("-" if layer is None else str(layer), {})
-            row.setdefault(kind_of(tensor.name), []).append(tensor)
     statuses: dict[str, int] = {}
     for tensor in diff.tensors:
         statuses[tensor.status] = statuses.get(tensor.status, 0) + 1
@@ -142,17 +147,31 @@ def describe(diff: DiffReport, restored: Restored) -> Accuracy:
         _change(diff.tensors),
         (diff.base_nans, diff.fine_tune_nans),
         (diff.base_infinities, diff.fine_tune_infinities),
-        {layer: {kind: _change(of) for kind, of in row.items()} for layer, row in _in_order(cells)},
+        _cells(diff),
         _bits(diff),
         _median_rank(diff),
         statuses,
     )
 
 
-def _in_order(
-    cells: dict[str, dict[str, list[TensorDiff]]],
-) -> list[tuple[str, dict[str, list[TensorDiff]]]]:
-    return sorted(cells.items(), key=lambda item: -1 if item[0] == "-" else int(item[0]))
+def _cells(diff: DiffReport) -> dict[str, dict[str, Change]]:
+    cells: dict[tuple[str, int], dict[str, list[TensorDiff]]] = {}
+    for tensor in diff.tensors:
+        if tensor.floats and tensor.elements:
+            row = cells.setdefault(layer_of(tensor.name) or ("", -1), {})
+            row.setdefault(kind_of(tensor.name), []).append(tensor)
+    # An encoder's first block and a decoder's are told apart; of one stack, numbers say it all.
+    prefixes = {prefix for prefix, number in cells if number >= 0}
+
+    def name(prefix: str, number: int) -> str:
+        if number < 0:
+            return "-"
+        return str(number) if len(prefixes) == 1 else f"{prefix}{number}"
+
+    return {
+        name(*layer): {kind: _change(tensors) for kind, tensors in row.items()}
+        for layer, row in sorted(cells.items(), key=lambda item: (item[0][1] >= 0, *item[0]))
+    }
 
 
 def _norm(norms: Iterable[float | None]) -> float:

@@ -3,6 +3,7 @@ can be. All are for flat arrays of one tensor, of F16, F32 or BF16; BF16, which 
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,20 +79,32 @@ def _xor(base: Array, tune: Array) -> Array:
     return difference
 
 
-def _zstandard() -> Any:
+def import_zstandard() -> Any:
     with extra("validate"):
         import zstandard
     return zstandard
 
 
+_of_thread = threading.local()
+
+
+def _zstd() -> tuple[Any, Any]:
+    """This thread's compressor and decompressor: making them anew for each piece takes time."""
+    if not hasattr(_of_thread, "codecs"):
+        zstandard = import_zstandard()
+        _of_thread.codecs = (zstandard.ZstdCompressor(level=3), zstandard.ZstdDecompressor())
+    codecs: tuple[Any, Any] = _of_thread.codecs
+    return codecs
+
+
 def _planes_compress(base: Array, tune: Array) -> list[bytes]:
     planes = _xor(base, tune).view(np.uint8).reshape(-1, base.dtype.itemsize)
-    compressor = _zstandard().ZstdCompressor(level=3)
+    compressor, _ = _zstd()
     return [compressor.compress(np.ascontiguousarray(plane)) for plane in planes.T]
 
 
 def _planes_decompress(base: Array, stored: list[bytes]) -> Array:
-    decompressor = _zstandard().ZstdDecompressor()
+    _, decompressor = _zstd()
     planes = np.empty((base.size, base.dtype.itemsize), np.uint8)
     for number, plane in enumerate(stored):
         planes[:, number] = np.frombuffer(decompressor.decompress(plane), np.uint8)
@@ -100,11 +113,11 @@ def _planes_decompress(base: Array, stored: list[bytes]) -> Array:
 
 
 def _zstd_compress(base: Array, tune: Array) -> list[bytes]:
-    return [_zstandard().ZstdCompressor(level=3).compress(tune.data)]
+    return [_zstd()[0].compress(tune.data)]
 
 
 def _zstd_decompress(base: Array, stored: list[bytes]) -> Array:
-    return np.frombuffer(_zstandard().ZstdDecompressor().decompress(stored[0]), base.dtype)
+    return np.frombuffer(_zstd()[1].decompress(stored[0]), base.dtype)
 
 
 def _int8_compress(base: Array, tune: Array) -> list[bytes]:
@@ -112,9 +125,10 @@ def _int8_compress(base: Array, tune: Array) -> list[bytes]:
     with np.errstate(invalid="ignore", over="ignore"):
         delta = floats(tune).astype(np.float32) - floats(base).astype(np.float32)
         half = delta.astype(np.float16).astype(np.float32)
-        largest = float(np.max(np.abs(half), initial=0))
+        known = np.nan_to_num(half, nan=0.0, posinf=0.0, neginf=0.0)
+        largest = float(np.max(np.abs(known), initial=0))
         scale = np.float32(largest / 127 if largest > 0 else 1)
-        steps = np.rint(half / scale).astype(np.int8)
+        steps = np.rint(known / scale).astype(np.int8)
     return [scale.tobytes(), zlib.compress(steps.data)]
 
 

@@ -17,6 +17,9 @@ from typing import BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
+LARGE = 1_000_000_000
+"""Bytes of a model from which on what takes long is measured once, or on a part of it."""
+
 Bytes = npt.NDArray[np.uint8]
 
 Kind = Literal["embedding", "attention", "mlp", "norm", "bias", "other"]
@@ -58,14 +61,10 @@ def kind_of(name: str) -> Kind:
     return "other"
 
 
-def layer_of(name: str) -> int | None:
-    """The number that tells blocks of one model apart: the first in the name."""
-    found = re.search(r"(?:^|\.)(\d+)\.", name)
-    return int(found[1]) if found else None
-
-
-def shards_of(model: Path) -> list[Path]:
-    return [model] if model.is_file() else sorted(model.rglob("*.safetensors"))
+def layer_of(name: str) -> tuple[str, int] | None:
+    """What comes before the first number in the name, and that number: together they tell blocks apart."""
+    found = re.match(r"((?:[^.]*\.)*?)(\d+)\.", name)
+    return (found[1], int(found[2])) if found else None
 
 
 def files_of(model: Path) -> list[Path]:
@@ -81,6 +80,11 @@ def files_of(model: Path) -> list[Path]:
     ]
 
 
+def size_of(model: Path) -> int:
+    """Bytes of all files."""
+    return sum(file.stat().st_size for file in files_of(model))
+
+
 def remove(model: Path) -> None:
     if model.is_dir():
         shutil.rmtree(model)
@@ -89,14 +93,19 @@ def remove(model: Path) -> None:
 
 
 def tensors_of(model: Path) -> dict[str, StoredTensor]:
+    """By name. In a sub-folder, which may have the same names as another, that of the folder is a part of it."""
     tensors = {}
-    for shard in shards_of(model):
+    for shard in files_of(model):
+        if shard.suffix != ".safetensors" and shard != model:
+            continue
+        folder = "" if model in (shard, shard.parent) else f"{shard.parent.relative_to(model)}/"
         with open(shard, "rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length))
         header.pop("__metadata__", None)
-        for name, entry in header.items():
+        for own_name, entry in header.items():
             begin, end = entry["data_offsets"]
+            name = folder + own_name
             tensors[name] = StoredTensor(
                 name, entry["dtype"], tuple(entry["shape"]), shard, 8 + length + begin, end - begin
             )

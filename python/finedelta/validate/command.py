@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import shutil
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from finedelta.errors import FineDeltaError, UsageError, system_error
+from finedelta.validate.as_json import as_json
+from finedelta.validate.baselines import import_zstandard
 from finedelta.validate.html import html
 from finedelta.validate.markdown import markdown
 from finedelta.validate.run import Results, Settings, measure_all
@@ -30,8 +31,9 @@ ways to do it, and writes what was found as one HTML page, as Markdown and as
 JSON: DIR/report.html, DIR/report.md, DIR/report.json.
 
 Takes up to a minute for each 10 MB of weights, of which most is spent on the
-other ways, on at most --sample of them. Needs twice the size of the largest
-fine-tune in DIR's file system while it runs. No network is used.
+other ways, on at most --sample of them. While it runs it needs twice the size of
+the largest fine-tune where DIR is to be, four times that of a synthetic one, in a
+folder `.DIR.*`, which only a kill (SIGKILL) leaves there. No network is used.
 """
 
 _EXIT_STATUS = """
@@ -80,7 +82,8 @@ def _rounds(text: str) -> int:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="finedelta validate",
-        usage="finedelta validate BASE FINE_TUNE... -o DIR [options]",
+        usage="finedelta validate BASE FINE_TUNE... -o DIR [options]\n"
+        "       finedelta validate --synthetic MODEL -o DIR [options]",
         description=_DESCRIPTION,
         epilog=_EXIT_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -111,7 +114,8 @@ def _parser() -> _Parser:
         metavar="KIND",
         help=f"how a synthetic fine-tune was made: {', '.join(TRAININGS)} (default: one of each)",
     )
-    add("--rounds", type=_rounds, default=3, metavar="N", help="rounds of each measurement (default 3)")
+    add("--rounds", type=_rounds, default=3, metavar="N", help="rounds of what is measured, of which the median is taken (default 3); models of more than 1 GB are "
+        "packed and unpacked once")
     add(
         "--sample",
         type=_size,
@@ -164,15 +168,19 @@ def _is_report(folder: Path) -> bool:
 
 def _write(results: Results, folder: Path) -> str:
     made = document(results)
-    text = json.dumps(dataclasses.asdict(results), indent=1) + "\n"
+    text = as_json(results, made)
     for name, content in (("html", html(made)), ("md", markdown(made)), ("json", text)):
         (folder / f"report.{name}").write_text(content, encoding="utf-8")
     return text
 
 
 def _run(arguments: argparse.Namespace) -> str:
-    named = _models(arguments)
+    import_zstandard()  # which is needed at the end, and missed better at once
+    found = [(find_model(base), find_model(tune)) for base, tune in _models(arguments)]
     output = Path(os.path.abspath(arguments.output))
+    for model in {model.path for pair in found for model in pair}:
+        if output.resolve().is_relative_to(model.resolve()):
+            raise UsageError(f"'{output}' lies inside the model '{model}'")
     with _new_folder(output, arguments.force) as new:
         scratch = new.parent / "scratch"
         scratch.mkdir()
@@ -181,7 +189,7 @@ def _run(arguments: argparse.Namespace) -> str:
             trainings = arguments.training or TRAININGS
             pairs = synthetic_pairs(arguments.synthetic, trainings, scratch)
         else:
-            pairs = real_pairs([(find_model(base), find_model(tune)) for base, tune in named])
+            pairs = real_pairs(found)
         settings = Settings(scratch, arguments.rounds, arguments.sample)
         results = measure_all(pairs, settings, lambda text: _tell(text, arguments.quiet))
         text = _write(results, new)

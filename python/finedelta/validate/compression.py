@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import finedelta
 from finedelta.errors import UsageError
 from finedelta.reports import ArchiveSummary, DiffReport
-from finedelta.validate.checkpoint import files_of, kind_of, remove
-from finedelta.validate.program import Run, run_program
+from finedelta.validate.checkpoint import kind_of, remove, size_of
+from finedelta.validate.program import Run, run_anew, run_program
 
 TARGET_SAVINGS = (0.90, 0.96)
 """What is asked of fine-tunes."""
@@ -23,6 +24,7 @@ class Level:
     level: int
     archive_bytes: int
     seconds: float
+    """The median."""
     peak_bytes: int
 
 
@@ -39,7 +41,7 @@ class Lossy:
 
     savings: float
     archive_bytes: int | None
-    """None: the target can't be reached, or need not be: the exact archive is that small."""
+    """None: there is none, for this reason."""
     reason: str
     relative_error: float | None = None
     """Of all weights, against what the fine-tune added to the base: root of the sums of squares."""
@@ -47,6 +49,8 @@ class Lossy:
     """The same against the weights themselves."""
     largest_error: float | None = None
     """Of a weight."""
+    peak_bytes: int = 0
+    """Resident memory while it was packed."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +80,24 @@ class Compression:
         return self.fine_tune_bytes / self.archive_bytes
 
 
-def pack_exact(base: Path, fine_tune: Path, scratch: Path) -> tuple[Path, tuple[Level, ...]]:
-    """At every level; the archive of the default one is kept."""
-    levels, kept = [], scratch / "exact.fd"
-    for level in _LEVELS:
-        archive = kept if level == DEFAULT_LEVEL else scratch / f"level-{level}.fd"
-        run = run_program("pack", base, fine_tune, "-o", archive, "--level", str(level))
-        levels.append(Level(level, run.report["archive_bytes"], run.seconds, run.peak_bytes))
-        if archive != kept:
-            archive.unlink()
-    return kept, tuple(levels)
+def pack_exact(
+    base: Path, fine_tune: Path, scratch: Path, rounds: int
+) -> tuple[Path, tuple[Level, ...]]:
+    """At every level, in turns; the archive of the default one, the last, is kept."""
+    archive = scratch / "exact.fd"
+    runs: dict[int, list[Run]] = {level: [] for level in _LEVELS}
+    for _ in range(rounds):
+        for level in _LEVELS:
+            runs[level].append(run_anew(archive, "pack", base, fine_tune, "--level", str(level)))
+    return archive, tuple(
+        Level(
+            level,
+            of_level[0].report["archive_bytes"],
+            median(run.seconds for run in of_level),
+            max(run.peak_bytes for run in of_level),
+        )
+        for level, of_level in runs.items()
+    )
 
 
 def describe(base: Path, archive: Path, levels: tuple[Level, ...]) -> Compression:
@@ -95,7 +107,7 @@ def describe(base: Path, archive: Path, levels: tuple[Level, ...]) -> Compressio
         for use in tensor.coders:
             coders[use.coder] = coders.get(use.coder, 0) + use.chunks
     return Compression(
-        base_bytes=sum(file.stat().st_size for file in files_of(base)),
+        base_bytes=size_of(base),
         fine_tune_bytes=summary.input_bytes,
         weights=sum(tensor.elements for tensor in summary.tensors),
         levels=levels,
@@ -124,11 +136,10 @@ def _kinds(summary: ArchiveSummary) -> tuple[KindSize, ...]:
 
 
 def pack_lossy(
-    base: Path, fine_tune: Path, scratch: Path, exact_bytes: int
+    base: Path, fine_tune: Path, scratch: Path, exact_bytes: int, diff: DiffReport
 ) -> tuple[Lossy, ...]:
     """For every target; the error is that of what comes out of the archive."""
-    exact = exact_bytes / sum(file.stat().st_size for file in files_of(fine_tune))
-    diff = finedelta.diff(base, fine_tune, progress=False)
+    exact = exact_bytes / size_of(fine_tune)
     return tuple(
         _pack_lossy(base, fine_tune, scratch, exact, share, diff) for share in TARGET_SAVINGS
     )
@@ -148,20 +159,26 @@ def _pack_lossy(
     wrong = finedelta.diff(fine_tune, output, progress=False)
     archive.unlink()
     remove(output)
-    largest = max((tensor.floats.largest_delta or 0 for tensor in wrong.tensors if tensor.floats), default=0)
     return Lossy(
         savings,
         run.report["archive_bytes"],
         "",
         _share(wrong.delta_norm, diff.delta_norm),
         _share(wrong.delta_norm, diff.fine_tune_norm),
-        largest,
+        largest_delta(wrong),
+        run.peak_bytes,
     )
 
 
 def _run_lossy(base: Path, fine_tune: Path, archive: Path, savings: float) -> Run:
     ratio = f"{1 / (1 - savings):.6g}"
     return run_program("pack", "--lossy", "--ratio", ratio, base, fine_tune, "-o", archive)
+
+
+def largest_delta(diff: DiffReport) -> float:
+    """Of all numbers of both models."""
+    floats = [tensor.floats for tensor in diff.tensors if tensor.floats]
+    return max((each.largest_delta or 0.0 for each in floats), default=0.0)
 
 
 def _share(part: float | None, whole: float | None) -> float | None:

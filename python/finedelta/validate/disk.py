@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from finedelta.validate.baselines import Baseline
-from finedelta.validate.checkpoint import files_of
+from finedelta.validate.baselines import Array, Baseline
+from finedelta.validate.checkpoint import StoredTensor, files_of
 from finedelta.validate.program import forget, run_anew
-from finedelta.validate.sample import Piece, Sample, run_all
+from finedelta.validate.sample import Part, Sample, run_all
 from finedelta.validate.speed import OURS, RIVALS, cores, seconds_of, thread_counts
 
 
@@ -25,8 +25,9 @@ class EndToEnd:
     threads: int
     bytes: int
     """Of the fine-tune, that were read and came out again: the whole of it, or the sample."""
+    rounds: int
     compress: float
-    """Seconds."""
+    """Seconds: the median."""
     decompress: float
 
 
@@ -42,25 +43,52 @@ class Machine:
     """Bytes read and bytes written, added."""
 
 
-def measure_ours(base: Path, fine_tune: Path, scratch: Path, threads: int, rounds: int) -> EndToEnd:
+def measure_end_to_end(
+    base: Path, fine_tune: Path, sample: Sample, scratch: Path, rounds: int
+) -> tuple[EndToEnd, ...]:
+    """finedelta with one thread and with all, the others with all; in turns."""
+    taken: dict[tuple[str, int], list[tuple[int, float, float]]] = {}
+    most = thread_counts()[-1]
+    for _ in range(rounds):
+        for threads in thread_counts():
+            found = _ours(base, fine_tune, scratch, threads)
+            taken.setdefault((OURS, threads), []).append(found)
+        for way in RIVALS if sample.parts else ():
+            rival = _Rival(way, sample, scratch)
+            taken.setdefault((way.name, most), []).append(rival.measure(most))
+    return tuple(
+        EndToEnd(
+            way,
+            threads,
+            found[0][0],
+            rounds,
+            median(pack for _, pack, _ in found),
+            median(unpack for _, _, unpack in found),
+        )
+        for (way, threads), found in taken.items()
+    )
+
+
+def _ours(base: Path, fine_tune: Path, scratch: Path, threads: int) -> tuple[int, float, float]:
     """The program itself, on the whole model: with matching, hashes, and all files."""
     archive, output = scratch / "timed.fd", scratch / "timed"
     options = ("--threads", str(threads))
-    packs, unpacks, size = [], [], 0
     with cores(threads):
-        for _ in range(rounds):
-            forget([*files_of(base), *files_of(fine_tune)])
-            packed = run_anew(archive, "pack", base, fine_tune, *options)
-            size = packed.report["input_bytes"]
-            packs.append(packed.seconds)
-            forget([archive, *files_of(base)])
-            unpacks.append(run_anew(output, "unpack", base, archive, *options).seconds)
-    return EndToEnd(OURS, threads, size, median(packs), median(unpacks))
+        forget([*files_of(base), *files_of(fine_tune)])
+        packed = run_anew(archive, "pack", base, fine_tune, *options)
+        forget([archive, *files_of(base)])
+        unpacked = run_anew(output, "unpack", base, archive, *options)
+    return packed.report["input_bytes"], packed.seconds, unpacked.seconds
 
 
-def measure_rivals(sample: Sample, scratch: Path) -> list[EndToEnd]:
-    """Once each, with all threads, on the sample."""
-    return [_Rival(way, sample, scratch).measure() for way in RIVALS]
+@dataclass(frozen=True)
+class _Piece:
+    part: Part
+    begin: int
+    """In bytes, in the tensor."""
+    end: int
+    at: int
+    """Where it belongs in the output."""
 
 
 class _Rival:
@@ -68,43 +96,58 @@ class _Rival:
 
     def __init__(self, way: Baseline, sample: Sample, scratch: Path) -> None:
         self._way = way
-        self._pieces = sample.pieces
         self._size = sample.size
         self._stored, self._output = scratch / "rival.stored", scratch / "rival.out"
-        self._places: list[list[tuple[int, int]]] = [[] for _ in sample.pieces]
-        self._begins = np.cumsum([0, *(piece.size for piece in sample.pieces)]).tolist()
+        self._pieces: list[_Piece] = []
+        at = 0
+        for part in sample.parts:
+            for begin, end in part.pieces():
+                self._pieces.append(_Piece(part, begin, end, at))
+                at += end - begin
+        self._places: list[list[tuple[int, int]]] = [[] for _ in self._pieces]
         self._end = 0
         self._lock = threading.Lock()
+        self._files: dict[Path, int] = {}
 
-    def measure(self) -> EndToEnd:
-        threads = thread_counts()[-1]
-        files = {piece.tensor.file for piece in self._pieces}
-        files |= {piece.base_tensor.file for piece in self._pieces}
-        forget(files)
-        with open(self._stored, "wb", buffering=0) as file:
-            packing = seconds_of(lambda: self._run(self._compress, file.fileno(), threads))
-        forget([*files, self._stored])
-        with open(self._output, "wb", buffering=0) as file:
-            unpacking = seconds_of(lambda: self._run(self._decompress, file.fileno(), threads))
+    def measure(self, threads: int) -> tuple[int, float, float]:
+        """Bytes, and the seconds of packing and unpacking them."""
+        files = {part.file for piece in self._pieces for part in (piece.part.tensor, piece.part.base_tensor)}
+        for file in [*files, self._stored, self._output]:
+            mode = os.O_RDONLY if file in files else os.O_RDWR | os.O_CREAT | os.O_TRUNC
+            self._files[file] = os.open(file, mode)
+        try:
+            forget(files)
+            packing = seconds_of(lambda: self._run(self._compress, self._stored, threads))
+            forget([*files, self._stored])
+            unpacking = seconds_of(lambda: self._run(self._decompress, self._output, threads))
+        finally:
+            for descriptor in self._files.values():
+                os.close(descriptor)
         self._stored.unlink()
         self._output.unlink()
-        return EndToEnd(self._way.name, threads, self._size, packing, unpacking)
+        return self._size, packing, unpacking
 
-    def _run(self, work, to: int, threads: int) -> None:  # type: ignore[no-untyped-def]
-        run_all(list(self._pieces), lambda i, piece: work(i, piece, to), threads)
-        os.fsync(to)
+    def _run(self, work: Callable[[int, _Piece], None], to: Path, threads: int) -> None:
+        run_all(self._pieces, work, threads)
+        os.fsync(self._files[to])
 
-    def _compress(self, i: int, piece: Piece, to: int) -> None:
-        for part in self._way.compress(piece.read_base(), piece.read()):
+    def _read(self, tensor: StoredTensor, piece: _Piece) -> Array:
+        size = piece.end - piece.begin
+        data = os.pread(self._files[tensor.file], size, tensor.offset + piece.begin)
+        return np.frombuffer(data, piece.part.dtype)
+
+    def _compress(self, i: int, piece: _Piece) -> None:
+        base, tune = (self._read(each, piece) for each in (piece.part.base_tensor, piece.part.tensor))
+        for stored in self._way.compress(base, tune):
             with self._lock:
-                begin, self._end = self._end, self._end + len(part)
-            self._places[i].append((begin, len(part)))
-            _write_at(to, part, begin)
+                begin, self._end = self._end, self._end + len(stored)
+            self._places[i].append((begin, len(stored)))
+            _write_at(self._files[self._stored], stored, begin)
 
-    def _decompress(self, i: int, piece: Piece, to: int) -> None:
-        with open(self._stored, "rb", buffering=0) as file:
-            parts = [os.pread(file.fileno(), size, begin) for begin, size in self._places[i]]
-        _write_at(to, self._way.decompress(piece.read_base(), parts).data, self._begins[i])
+    def _decompress(self, i: int, piece: _Piece) -> None:
+        stored = [os.pread(self._files[self._stored], size, begin) for begin, size in self._places[i]]
+        restored = self._way.decompress(self._read(piece.part.base_tensor, piece), stored)
+        _write_at(self._files[self._output], restored.data, piece.at)
 
 
 def _write_at(to: int, data: bytes | memoryview, begin: int) -> None:

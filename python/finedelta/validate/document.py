@@ -5,8 +5,9 @@ A chart is a table that can be drawn too: Markdown shows the table, the page bot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+
+from finedelta.validate.units import percent, size
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,6 @@ class Waterfall:
     steps: tuple[WaterfallStep, ...]
 
     def table(self) -> Table:
-        from finedelta.validate.units import percent, size
-
         rows = []
         for step in (*self.steps, self.total()):
             saved = percent(1 - step.after / step.before) if step.before else ""
@@ -155,7 +154,3 @@ class Document:
     """What must not be overlooked: SYNTHETIC, say, with why. First on the page."""
     summary: tuple[Block, ...]
     sections: tuple[Section, ...]
-
-
-def charts_of(blocks: Iterable[Block]) -> list[Chart]:
-    return [block for block in blocks if isinstance(block, Chart)]

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import finedelta
 from finedelta.errors import CorruptError, UsageError, WrongBaseError
+from finedelta.reports import DiffReport
 from finedelta.validate.program import try_program
 
 _PLACES = 5  # of an archive where a bit is flipped
@@ -85,13 +87,24 @@ COVERED = (
 """Cases that take a machine of their own, or a made-up model, to be seen."""
 
 
-def try_edge_cases(base: Path, fine_tune: Path, archive: Path, scratch: Path) -> tuple[Tried, ...]:
+def try_edge_cases(
+    base: Path, fine_tune: Path, archive: Path, scratch: Path, diff: DiffReport
+) -> tuple[Tried, ...]:
+    tried = [_wrong_base(fine_tune, archive)] if _needs_base(archive, diff) else []
     return (
-        _wrong_base(fine_tune, archive),
+        *tried,
         _flipped_bits(base, archive),
         _cut_short(base, archive),
         _output_exists(base, archive, scratch),
     )
+
+
+def _needs_base(archive: Path, diff: DiffReport) -> bool:
+    """Whether a tensor that the fine-tune changed is stored against the base's: then the fine-tune is a wrong
+    base for it."""
+    changed = {tensor.name for tensor in diff.tensors if tensor.status == "changed"}
+    tensors = finedelta.inspect(archive).tensors
+    return any(tensor.base_tensor == tensor.name and tensor.name in changed for tensor in tensors)
 
 
 def _try(
@@ -144,8 +157,10 @@ def _flipped(path: Path, place: int) -> Iterator[None]:
     try:
         (byte,) = os.pread(descriptor, 1, place)
         os.pwrite(descriptor, bytes([byte ^ 1]), place)
-        yield
-        os.pwrite(descriptor, bytes([byte]), place)
+        try:
+            yield
+        finally:
+            os.pwrite(descriptor, bytes([byte]), place)
     finally:
         os.close(descriptor)
 
@@ -159,10 +174,11 @@ def _cut_short(base: Path, archive: Path) -> Tried:
             file.seek(size - 1)
             last = file.read(1)
             file.truncate(size - 1)
-            end = _end("verify", archive, "--base", base)
-            file.seek(size - 1)
-            file.write(last)
-        return end
+            try:
+                return _end("verify", archive, "--base", base)
+            finally:
+                file.seek(size - 1)
+                file.write(last)
 
     return _try(
         "the archive's last byte missing",

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import finedelta
+from finedelta import _core
 
 _PACKAGES = ("numpy", "zstandard", "torch", "safetensors", "transformers")
 
@@ -21,13 +22,11 @@ class Environment:
     """UTC."""
     cpu: str
     cores: int
-    """That the process may use."""
+    """That the process may use, by its affinity and the limits of its control groups."""
     machine_cores: int
     memory_bytes: int
     system: str
     libc: str
-    target: str
-    """The instruction set that finedelta's kernels run on."""
     finedelta: str
     python: str
     packages: dict[str, str | None]
@@ -35,16 +34,15 @@ class Environment:
     scratch_file_system: str
 
 
-def look_around(scratch: Path, target: str) -> Environment:
+def look_around(scratch: Path) -> Environment:
     return Environment(
         date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         cpu=_cpu(),
-        cores=len(os.sched_getaffinity(0)),
+        cores=_core.default_threads(),
         machine_cores=os.cpu_count() or 0,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         libc=" ".join(platform.libc_ver()),
-        target=target,
         finedelta=finedelta.__version__,
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages={**{name: _version(name) for name in _PACKAGES}, "zlib": zlib.ZLIB_RUNTIME_VERSION},
@@ -72,6 +70,7 @@ def _file_system(folder: Path) -> str:
     best = ("", "unknown")
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, point, kind, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
         if len(point) >= len(best[0]) and folder.resolve().is_relative_to(point):
             best = (point, kind)
     return best[1]

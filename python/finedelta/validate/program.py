@@ -44,6 +44,9 @@ def try_program(verb: str, *words: str | Path) -> Run:
     command = [sys.executable, "-I", "-S", "-c", _WATCH, str(_PROGRAM)]
     out, err = _communicate([*command, verb, "--json", "-q", *map(str, words)])
     seconds, peak_kib, exit_code = err.splitlines()[-1].split()
+    if int(exit_code) < 0:
+        name = signal.Signals(-int(exit_code)).name
+        raise FineDeltaError(f"'finedelta {verb}' was ended by {name}; is there too little memory?")
     return Run(float(seconds), int(peak_kib) * 1024, int(exit_code), json.loads(out))
 
 

@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import finedelta
-from finedelta.errors import FineDeltaError
+from finedelta.reports import DiffReport
 from finedelta.validate import accuracy, compression, disk
-from finedelta.validate.checkpoint import files_of
+from finedelta.validate.checkpoint import LARGE, files_of, pairs_of, size_of
 from finedelta.validate.cut import cut_pair
 from finedelta.validate.edge_cases import Tried, try_edge_cases
 from finedelta.validate.environment import Environment, look_around
 from finedelta.validate.sample import take_sample
 from finedelta.validate.scaling import Scaling, measure_scaling
 from finedelta.validate.source import Pair
-from finedelta.validate.speed import Speed, measure_speed, thread_counts
+from finedelta.validate.speed import Speed, measure_speed
 
-_LARGE = 1_000_000_000  # bytes, from which on what takes long is done once, or on a part
 
 Tell = Callable[[str], None]
 
@@ -35,7 +34,8 @@ class PairResult:
     lossy_share: float
     """Of the rows of every tensor, those that lossy archives were made of."""
     accuracy: accuracy.Accuracy
-    speed: Speed
+    speed: Speed | None
+    """None: no float tensor has the base's type and shape."""
     end_to_end: tuple[disk.EndToEnd, ...]
     edge_cases: tuple[Tried, ...]
 
@@ -45,7 +45,8 @@ class Results:
     environment: Environment
     machine: disk.Machine
     pairs: tuple[PairResult, ...]
-    scaling: Scaling
+    scaling: Scaling | None
+    """None: no pair has tensors in common."""
     rounds: int
 
 
@@ -58,22 +59,23 @@ class Settings:
 
 
 def measure_all(pairs: Iterator[Pair], settings: Settings, tell: Tell) -> Results:
+    environment = look_around(settings.scratch)
     results = []
     machine: disk.Machine | None = None
     scaling: Scaling | None = None
     for pair in pairs:
         pair.need(settings.scratch)
+        if machine is None:
+            with _room(settings.scratch) as room:
+                machine = disk.measure_machine(files_of(pair.fine_tune), room)
         results.append(_measure(pair, settings, tell))
         if pair.scales:
             tell(f"{pair.name}: smaller models cut from it")
             with _room(settings.scratch) as room:
-                machine = disk.measure_machine(files_of(pair.fine_tune), room)
                 scaling = measure_scaling(
                     pair.name, pair.base, pair.fine_tune, room, settings.rounds
                 )
-    if machine is None or scaling is None:
-        raise FineDeltaError("there is no pair to measure")
-    environment = look_around(settings.scratch, results[0].speed.target)
+    assert machine is not None
     return Results(environment, machine, tuple(results), scaling, settings.rounds)
 
 
@@ -90,27 +92,26 @@ def _room(scratch: Path) -> Iterator[Path]:
 
 def _measure(pair: Pair, settings: Settings, tell: Tell) -> PairResult:
     base, tune = pair.base, pair.fine_tune
-    size = sum(file.stat().st_size for file in files_of(tune))
-    rounds = settings.rounds if size < _LARGE else 1
+    size = size_of(tune)
+    rounds = settings.rounds if size < LARGE else 1
     tell(f"{pair.name}: what was changed")
-    diff = finedelta.diff(base, tune, rank=size < _LARGE, progress=False)
+    diff = finedelta.diff(base, tune, rank=size < LARGE, progress=False)
     with _room(settings.scratch) as room:
         tell(f"{pair.name}: packed, unpacked and compared")
-        archive, levels = compression.pack_exact(base, tune, room)
+        archive, levels = compression.pack_exact(base, tune, room, rounds)
         restored = accuracy.restore(base, tune, archive, room)
-        tried = try_edge_cases(base, tune, archive, room)
+        tried = try_edge_cases(base, tune, archive, room, diff)
         sizes = compression.describe(base, archive, levels)
     with _room(settings.scratch) as room:
         tell(f"{pair.name}: with an error")
-        share = min(1.0, _LARGE / 2 / size) if size > _LARGE else 1.0
-        sizes = replace(sizes, lossy=_lossy(pair, share, sizes.archive_bytes, room))
+        share = 1.0 if size < LARGE else LARGE / 2 / size
+        sizes = replace(sizes, lossy=_lossy(pair, share, sizes.archive_bytes, room, diff))
     with _room(settings.scratch) as room:
         tell(f"{pair.name}: from disk to disk")
         sample = take_sample(base, tune, settings.sample_bytes)
-        ends = [disk.measure_ours(base, tune, room, threads, rounds) for threads in thread_counts()]
-        ends += disk.measure_rivals(sample, room)
-        tell(f"{pair.name}: in memory, {settings.rounds} rounds")
-        speed = measure_speed(sample, settings.rounds)
+        ends = disk.measure_end_to_end(base, tune, sample, room, rounds)
+        tell(f"{pair.name}: in memory")
+        speed = measure_speed(sample, settings.rounds) if sample.parts else None
     return PairResult(
         pair.name,
         str(base),
@@ -120,18 +121,21 @@ def _measure(pair: Pair, settings: Settings, tell: Tell) -> PairResult:
         share,
         accuracy.describe(diff, restored),
         speed,
-        tuple(ends),
+        ends,
         tried,
     )
 
 
 def _lossy(
-    pair: Pair, share: float, archive_bytes: int, room: Path
+    pair: Pair, share: float, archive_bytes: int, room: Path, diff: DiffReport
 ) -> tuple[compression.Lossy, ...]:
     """Of the model, or of a share of it, against that share's exact archive."""
     if share == 1:
-        return compression.pack_lossy(pair.base, pair.fine_tune, room, archive_bytes)
+        return compression.pack_lossy(pair.base, pair.fine_tune, room, archive_bytes, diff)
+    if not pairs_of(pair.base, pair.fine_tune):
+        return ()
     with cut_pair(pair.base, pair.fine_tune, share, room) as (base, tune):
-        archive, levels = compression.pack_exact(base, tune, room)
+        archive, levels = compression.pack_exact(base, tune, room, 1)
         archive.unlink()
-        return compression.pack_lossy(base, tune, room, levels[-1].archive_bytes)
+        diff = finedelta.diff(base, tune, progress=False)
+        return compression.pack_lossy(base, tune, room, levels[-1].archive_bytes, diff)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import finedelta
 from finedelta.errors import NoSpaceError
-from finedelta.validate.checkpoint import files_of
+from finedelta.validate.checkpoint import pairs_of, size_of
+from finedelta.validate.shapes import LAYOUTS
 from finedelta.validate.synthetic import Training, write_base, write_fine_tune
 from finedelta.validate.units import size
 
@@ -43,28 +46,46 @@ class Pair:
 
     def need(self, scratch: Path) -> None:
         """That there is room for what is measured."""
-        largest = sum(file.stat().st_size for file in files_of(self.fine_tune))
-        needed = _COPIES * largest
-        if (free := shutil.disk_usage(scratch).free) < needed:
-            raise NoSpaceError(f"'{scratch}' has {size(free)} free; '{self.name}' needs {size(needed)}")
+        _need(self.name, _COPIES * size_of(self.fine_tune), scratch)
+
+
+def _need(name: str, wanted: int, scratch: Path) -> None:
+    if (free := shutil.disk_usage(scratch).free) < wanted:
+        raise NoSpaceError(f"'{scratch.parent.parent}' has {size(free)} free; {name} needs {size(wanted)}")
 
 
 def real_pairs(models: Sequence[tuple[Model, Model]]) -> Iterator[Pair]:
     """Base and fine-tune each; the largest fine-tune is the one that is cut."""
-    sizes = [sum(file.stat().st_size for file in files_of(tune.path)) for _, tune in models]
+    sizes = [_shared_bytes(base.path, tune.path) for base, tune in models]
+    scaled = sizes.index(max(sizes)) if any(sizes) else None
+    names = [f"{base.name} → {tune.name}" for base, tune in models]
     for number, (base, tune) in enumerate(models):
-        name = f"{base.name} → {tune.name}"
-        yield Pair(name, base.path, tune.path, number == sizes.index(max(sizes)))
+        name = names[number]
+        if names.count(name) > 1:
+            name = f"{base.path} → {tune.path}"
+        yield Pair(name, base.path, tune.path, number == scaled)
+
+
+def _shared_bytes(base: Path, fine_tune: Path) -> int:
+    """Of tensors that both have; none of what can't be read, which `diff` will say."""
+    try:
+        return sum(tensor.size for _, tensor in pairs_of(base, fine_tune))
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error):
+        return 0
 
 
 def synthetic_pairs(model: str, trainings: Sequence[Training], scratch: Path) -> Iterator[Pair]:
     """Each as if the base had been trained so. The one that changes most is the one that is cut."""
+    layout = LAYOUTS[model]()
+    width = {"F32": 4, "F16": 2}[layout.dtype]
+    weights = sum(math.prod(tensor.shape) for tensor in layout.tensors())
+    _need(model, (2 + _COPIES) * width * weights, scratch)
     base = scratch / model
     write_base(model, base)
     scaled = "full-sft" if "full-sft" in trainings else trainings[0]
     for training in trainings:
         tune = scratch / training
         write_fine_tune(model, training, tune)
-        yield Pair(f"{model} → {training}", base, tune, training == scaled, is_synthetic=True)
+        yield Pair(f"SYNTHETIC {model} → {training}", base, tune, training == scaled, is_synthetic=True)
         shutil.rmtree(tune)
     shutil.rmtree(base)

@@ -12,6 +12,7 @@ from statistics import median
 
 import numpy as np
 
+from finedelta import _core
 from finedelta.errors import FineDeltaError
 from finedelta.validate.baselines import (
     FP16_INT8,
@@ -23,7 +24,7 @@ from finedelta.validate.baselines import (
     floats,
 )
 from finedelta.validate.native import measure
-from finedelta.validate.sample import Sample, run_all
+from finedelta.validate.sample import PIECE, Sample, run_all
 
 RIVALS = (NUMPY_ZLIB, NUMPY_PLANES)
 """(a), the older tools' way, and (b), a competent one: those whose time is taken."""
@@ -77,12 +78,12 @@ class Speed:
 
 
 def thread_counts() -> tuple[int, ...]:
-    """One, and as many as there are cores that may be used."""
-    return tuple(sorted({1, len(os.sched_getaffinity(0))}))
+    """One, and as many as finedelta would take."""
+    return tuple(sorted({1, _core.default_threads()}))
 
 
 def measure_speed(sample: Sample, rounds: int) -> Speed:
-    arrays = [(piece.read_base(), piece.read()) for piece in sample.pieces]
+    arrays = [(part.read_base(), part.read()) for part in sample.parts]
     in_memory, target = _in_memory(sample, arrays, rounds)
     stored = tuple(_stored(way, arrays) for way in (ZSTD, NUMPY_PLANES, FP16_INT8, NUMPY_ZLIB))
     return Speed(sample.size, sample.of_size, in_memory, stored, target)
@@ -92,7 +93,12 @@ def _in_memory(sample: Sample, arrays: Arrays, rounds: int) -> tuple[tuple[InMem
     taken: dict[tuple[str, int], list[Times]] = {}
     stored: dict[str, int] = {}
     target = ""
-    typed = [(piece.tensor.dtype, *pair) for piece, pair in zip(sample.pieces, arrays, strict=True)]
+    typed = [(part.tensor.dtype, *pair) for part, pair in zip(sample.parts, arrays, strict=True)]
+    pieces = [
+        (base[begin : begin + PIECE], tune[begin : begin + PIECE])
+        for base, tune in arrays
+        for begin in range(0, tune.size, PIECE)
+    ]
     for _ in range(rounds):
         for threads in thread_counts():
             with cores(threads):
@@ -102,7 +108,7 @@ def _in_memory(sample: Sample, arrays: Arrays, rounds: int) -> tuple[tuple[InMem
                 taken.setdefault((OURS, threads), []).append(times)
                 stored[OURS] = ours.stored_bytes
                 for way in RIVALS:
-                    times, stored[way.name] = _time(way, arrays, threads)
+                    times, stored[way.name] = _time(way, pieces, threads)
                     taken.setdefault((way.name, threads), []).append(times)
     return tuple(
         InMemory(way, threads, _median(all_times), tuple(all_times), stored[way])
@@ -135,8 +141,8 @@ def seconds_of(work: Callable[[], None]) -> float:
     return time.perf_counter() - begin
 
 
-def _time(way: Baseline, arrays: Arrays, threads: int) -> tuple[Times, int]:
-    stored: list[list[bytes]] = [[]] * len(arrays)
+def _time(way: Baseline, pieces: Arrays, threads: int) -> tuple[Times, int]:
+    stored: list[list[bytes]] = [[]] * len(pieces)
 
     def delta(i: int, pair: tuple[Array, Array]) -> None:
         way.delta(*pair)
@@ -148,9 +154,9 @@ def _time(way: Baseline, arrays: Arrays, threads: int) -> tuple[Times, int]:
         way.decompress(pair[0], stored[i])
 
     times = Times(
-        seconds_of(lambda: run_all(arrays, delta, threads)),
-        seconds_of(lambda: run_all(arrays, compress, threads)),
-        seconds_of(lambda: run_all(arrays, decompress, threads)),
+        seconds_of(lambda: run_all(pieces, delta, threads)),
+        seconds_of(lambda: run_all(pieces, compress, threads)),
+        seconds_of(lambda: run_all(pieces, decompress, threads)),
     )
     return times, sum(len(part) for parts in stored for part in parts)
 
@@ -177,6 +183,8 @@ def _stored(way: Baseline, arrays: Arrays) -> StoredSize:
 
 
 def _squares(a: Array, b: Array) -> float:
-    difference = floats(a).astype(np.float64) - floats(b).astype(np.float64)
-    finite = difference[np.isfinite(difference)]
-    return float(np.dot(finite, finite))
+    """The sum of squares of what `a` is off, where `b` is a number; what is none in `a` counts as zero."""
+    wanted = floats(b).astype(np.float64)
+    found = np.nan_to_num(floats(a).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    difference = (found - wanted)[np.isfinite(wanted)]
+    return float(np.dot(difference, difference))

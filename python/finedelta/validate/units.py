@@ -41,6 +41,18 @@ def times(ratio: float) -> str:
     return f"{_digits(ratio)}x"
 
 
+def ratio(of: float, stored: float) -> str:
+    """How many times less is stored."""
+    if stored == 0:
+        return "nothing stored" if of else "-"
+    return times(of / stored)
+
+
+def count(number: int, what: str) -> str:
+    """3 rounds, but one round."""
+    return f"one {what}" if number == 1 else f"{number} {what}s"
+
+
 def rate(bytes_per_second: float) -> str:
     return f"{_digits(bytes_per_second / 1e6)} MB/s"
 

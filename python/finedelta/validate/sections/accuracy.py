@@ -24,12 +24,20 @@ def accuracy(results: Results) -> Section:
     blocks: list[Block] = [
         Table(
             "What came out of the exact archives",
-            ("fine-tune", "files equal", "largest error", "weights that differ", "verified in"),
+            ("fine-tune", "files equal", "files too many", "largest error", "weights that differ", "verified in"),
             tuple(_restored(pair) for pair in results.pairs),
         ),
         Table(
             "What the fine-tunes changed",
-            ("fine-tune", "L2 norm of the delta", "of the base's", "weights changed", "NaN", "infinities"),
+            (
+                "fine-tune",
+                "L2 norm of the delta",
+                "of the base's",
+                "weights changed",
+                "NaN",
+                "infinities",
+                "tensors",
+            ),
             tuple(_changed(pair) for pair in results.pairs),
         ),
     ]
@@ -48,6 +56,7 @@ def _restored(pair: PairResult) -> tuple[Cell, ...]:
     return (
         pair.name,
         Verdict(all_equal, f"{equal} of {len(restored.files)}"),
+        Verdict(not restored.surplus, str(len(restored.surplus))),
         Verdict(restored.largest_error == 0, number(restored.largest_error)),
         Verdict(restored.different_weights == 0, f"{restored.different_weights:,}"),
         milliseconds(restored.verify_seconds),
@@ -63,6 +72,7 @@ def _changed(pair: PairResult) -> tuple[Cell, ...]:
         percent(found.all.changed_share),
         _counts(found.nans),
         _counts(found.infinities),
+        ", ".join(f"{number} {status}" for status, number in found.statuses.items()),
     )
 
 
@@ -77,7 +87,7 @@ def _files(pair: PairResult) -> Table:
         (
             each.path,
             size(each.bytes),
-            Verdict(each.is_equal, "equal" if each.is_equal else "DIFFERENT"),
+            Verdict(each.is_equal, "equal" if each.is_equal else f"`{each.restored_sha256}`"),
             f"`{each.sha256}`",
         )
         for each in pair.accuracy.restored.files

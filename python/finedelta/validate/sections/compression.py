@@ -16,8 +16,8 @@ from finedelta.validate.document import (
     WaterfallStep,
 )
 from finedelta.validate.run import PairResult, Results
-from finedelta.validate.speed import OURS, StoredSize
-from finedelta.validate.units import number, percent, size, times
+from finedelta.validate.speed import OURS, Speed, StoredSize
+from finedelta.validate.units import number, percent, ratio, size, times
 
 _LEAST, _MOST = TARGET_SAVINGS
 
@@ -33,8 +33,8 @@ def compression(results: Results) -> Section:
             tuple(_row(pair) for pair in results.pairs),
         ),
         Table(
-            f"Savings of {percent(_LEAST)} to {percent(_MOST)}: met, and why not",
-            ("fine-tune", "exact", "why"),
+            f"Savings of {percent(_LEAST)} to {percent(_MOST)}, the target",
+            ("fine-tune", "exact", "because"),
             tuple((pair.name, met(pair), reason(pair)) for pair in results.pairs),
             numbers_from=3,
         ),
@@ -46,23 +46,26 @@ def compression(results: Results) -> Section:
         Paragraph(
             "An error is the root of the sum of squares over all weights of what comes out less what was "
             "packed, against that of what the fine-tune added to its base (of the change) and of the "
-            "fine-tune itself (of the weights). How a model behaves with it is not measured here. None: the "
-            "exact archive saves more, or no archive is that small."
+            "fine-tune itself (of the weights). How a model behaves with it is not measured here. "
+            + " ".join(_reasons(results))
         ),
     ]
     if any(pair.lossy_share < 1 for pair in results.pairs):
         blocks.append(Paragraph(_shares(results)))
-    blocks += [
-        _ratios(results),
-        Paragraph(
-            "All ways on the same tensors: float tensors of the base's type and shape, each alone; what is "
-            "stored counts without names and headers. finedelta is without its products of low rank and "
-            "its matching of rows and names here, which archives have. What comes out of an inexact way "
-            "differs from the fine-tune by the share of the change that stands beside it."
-        ),
-    ]
+    compared = [(pair, pair.speed) for pair in results.pairs if pair.speed]
+    if compared:
+        blocks += [
+            _ratios(compared),
+            Paragraph(
+                "All ways on the same tensors: float tensors of the base's type and shape, each alone; what is "
+                "stored counts without names and headers. finedelta is without its products of low rank and "
+                "its matching of rows and names here, which archives have. What comes out of an inexact way "
+                "differs from the fine-tune by the share of the change that stands beside it."
+            ),
+        ]
     for pair in results.pairs:
-        blocks += [_beside(pair), _waterfall(pair)]
+        blocks += [_beside(pair.name, pair.speed)] if pair.speed else []
+        blocks.append(_waterfall(pair))
     return Section("2. Compression", tuple(blocks))
 
 
@@ -106,6 +109,8 @@ def _lossy_row(pair: PairResult, lossy: Lossy) -> tuple[Cell, ...]:
 
 def met(pair: PairResult) -> Verdict:
     savings = pair.compression.savings
+    if pair.is_synthetic:
+        return Verdict(None, f"made up: {percent(savings)}")
     if savings >= _LEAST:
         return Verdict(True, f"met: {percent(savings)}")
     return Verdict(False, f"not met: {percent(savings)}")
@@ -115,7 +120,7 @@ def reason(pair: PairResult) -> str:
     """What the savings come from, or why there are not more of them; and at which error there are."""
     sizes, found = pair.compression, pair.accuracy
     unchanged = 1 - found.all.changed_share
-    parts = [f"{percent(unchanged)} of the weights are unchanged"]
+    parts = [f"{percent(unchanged)} of the weights that can be compared are unchanged"]
     if sizes.weights:
         bits = 8 * sum(each.after for each in sizes.kinds[:-1]) / sizes.weights
         width = 8 * sum(each.before for each in sizes.kinds[:-1]) / sizes.weights
@@ -139,19 +144,28 @@ def reason(pair: PairResult) -> str:
         parts.append(
             f"with an error of {percent(lossy.relative_error or 0)} of the change it is met"
             if lossy
-            else "no error was found at which it is met"
+            else "no error was measured at which it is met"
         )
     return "; ".join(parts)
 
 
-def _ratios(results: Results) -> Table:
-    ways = [each.way for each in results.pairs[0].speed.stored]
+def _reasons(results: Results) -> list[str]:
+    """Why there are no archives with an error, where there are none."""
+    return [
+        f"{pair.name}, {100 * each.savings:.0f} %: {each.reason}."
+        for pair in results.pairs
+        for each in pair.compression.lossy
+        if each.archive_bytes is None
+    ]
+
+
+def _ratios(compared: list[tuple[PairResult, Speed]]) -> Table:
+    ways = [each.way for each in compared[0][1].stored]
     rows = []
-    for pair in results.pairs:
-        speed = pair.speed
-        ours = next(each for each in speed.in_memory if each.way == OURS)
+    for pair, speed in compared:
         cells = [_ratio(speed.sample_bytes, each) for each in speed.stored]
-        rows.append((pair.name, size(speed.sample_bytes), times(speed.sample_bytes / ours.stored_bytes), *cells))
+        ours = ratio(speed.sample_bytes, _our_bytes(speed))
+        rows.append((pair.name, size(speed.sample_bytes), ours, *cells))
     return Table(
         "Ratios beside other ways",
         ("fine-tune", "tensors", OURS, *ways),
@@ -159,30 +173,33 @@ def _ratios(results: Results) -> Table:
     )
 
 
+def _our_bytes(speed: Speed) -> int:
+    return next(each.stored_bytes for each in speed.in_memory if each.way == OURS)
+
+
 def _ratio(of: int, stored: StoredSize) -> str:
-    ratio = times(of / stored.bytes)
-    return ratio if stored.is_exact else f"{ratio} INEXACT: {percent(stored.relative_error)}"
+    found = ratio(of, stored.bytes)
+    return found if stored.is_exact else f"{found} INEXACT: {percent(stored.relative_error)}"
 
 
-def _beside(pair: PairResult) -> Bars:
+def _beside(name: str, speed: Speed) -> Bars:
     """All ways on the same tensors."""
-    speed = pair.speed
-    ours = next(each for each in speed.in_memory if each.way == OURS)
-    bars = [Bar(OURS, ours.stored_bytes, _share(ours.stored_bytes, speed.sample_bytes), is_ours=True)]
+    ours = _our_bytes(speed)
+    bars = [Bar(OURS, ours, _share(ours, speed.sample_bytes), is_ours=True)]
     for each in speed.stored:
         text = _share(each.bytes, speed.sample_bytes)
         if not each.is_exact:
             text += ", INEXACT"
         bars.append(Bar(each.way, each.bytes, text))
     return Bars(
-        f"{pair.name}: what each way stores for {size(speed.sample_bytes)}",
+        f"{name}: what each way stores for {size(speed.sample_bytes)}",
         ("way", "stored"),
         tuple(bars),
     )
 
 
 def _share(stored: int, of: int) -> str:
-    return f"{size(stored)}, {times(of / stored)}" if stored else size(stored)
+    return f"{size(stored)}, {ratio(of, stored)}"
 
 
 def _waterfall(pair: PairResult) -> Waterfall:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finedelta.validate.document import Paragraph, Section, Table
 from finedelta.validate.run import Results
-from finedelta.validate.units import rate, size
+from finedelta.validate.units import count, rate, size
 
 
 def environment(results: Results) -> Section:
@@ -13,7 +13,7 @@ def environment(results: Results) -> Section:
         ("date", here.date),
         ("CPU", here.cpu),
         ("cores", f"{here.cores} of {here.machine_cores} may be used"),
-        ("SIMD target of finedelta", here.target),
+        ("SIMD target of finedelta", _target(results)),
         ("memory", size(here.memory_bytes)),
         ("system", f"{here.system}, {here.libc}"),
         ("file system", here.scratch_file_system),
@@ -31,9 +31,15 @@ def environment(results: Results) -> Section:
             Table("Where this was measured", ("", ""), tuple(rows), numbers_from=2),
             Paragraph(
                 "Every number of this report was measured in this run unless it is said to be computed. "
-                "Times are wall-clock times; where several rounds were measured, their median is shown, and "
-                "the ways that are compared took turns. Sizes are in powers of 1000. Before a step from disk "
-                "to disk, the system was asked to forget the files."
+                "Times are wall-clock times: of "
+                f"{count(results.rounds, 'round')} the median, in which the ways that are compared took turns; "
+                "but of models of more than 1 GB what is not in memory was measured once. Sizes are in powers "
+                "of 1000. Before a step from disk to disk, the system was asked to forget the files."
             ),
         ),
     )
+
+
+def _target(results: Results) -> str:
+    targets = {pair.speed.target for pair in results.pairs if pair.speed}
+    return ", ".join(targets) or "not measured"

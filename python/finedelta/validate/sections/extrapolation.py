@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from finedelta.validate.checkpoint import LARGE
 from finedelta.validate.document import Block, Line, Lines, Paragraph, Point, Section, Table
 from finedelta.validate.run import Results
-from finedelta.validate.scaling import PROJECTED_BYTES, Growth
-from finedelta.validate.units import number, percent, rate, size
+from finedelta.validate.scaling import PROJECTED_BYTES, Growth, Scaling
+from finedelta.validate.units import count, number, percent, rate, size
 
 _FAR = 100  # times what was measured
+_NONE = "too small to tell"
 
 
 def extrapolation(results: Results) -> Section:
     scaling = results.scaling
-    largest = max(each.bytes for growth in scaling.growths for each in growth.measured)
-    blocks: list[Block] = [
+    if scaling is None:
+        blocks: tuple[Block, ...] = (
+            Paragraph("No fine-tune has tensors of its base's type and shape, so none was cut."),
+        )
+    else:
+        blocks = _blocks(scaling)
+    return Section("6. Extrapolation to 70 B parameters", blocks)
+
+
+def _blocks(scaling: Scaling) -> tuple[Block, ...]:
+    measured = scaling.growths[0].measured
+    largest = measured[-1].bytes
+    return (
         Paragraph(
-            f"{scaling.pair}, cut to an eighth, a quarter and a half of the rows of every tensor, and whole: "
-            f"packed, verified and unpacked with all threads. The line through the {len(scaling.growths[0].measured)} "
-            "sizes has the least relative error; it ends at "
+            f"{scaling.pair}, cut to an eighth, a quarter and a half of the rows of every tensor that base and "
+            "fine-tune share, and whole, with all other files: packed, verified and unpacked with all threads. "
+            f"The line through the {len(measured)} sizes has the least relative error; it ends at "
             f"{size(PROJECTED_BYTES)}, 70 B parameters of 16 bits, {number(PROJECTED_BYTES / largest)} times "
-            "as much as was measured. The error is one standard deviation, computed from how far the measured "
-            "sizes lie from the line: it knows nothing of what changes with size, such as files that no longer "
-            "fit in memory or a disk that slows down." + _too_far(largest)
+            "as much as was measured. The error is one standard deviation of a time that would be measured "
+            f"there, computed from how far the {len(measured)} sizes lie from the line (which is little to go "
+            "by): it knows nothing of what changes with size, such as files that no longer fit in memory or a "
+            f"disk that slows down.{_too_far(largest)}"
         ),
         Lines(
             "Time against size",
@@ -35,12 +49,11 @@ def extrapolation(results: Results) -> Section:
         ),
         Table(
             "Peak memory of the process, measured",
-            ("step", *(size(each.bytes) for each in scaling.growths[0].measured), "for each GB more"),
+            ("step", *(size(each.bytes) for each in measured), "for each GB more"),
             tuple(_memory(growth) for growth in scaling.growths),
         ),
-        Paragraph(_flat(results)),
-    ]
-    return Section("6. Extrapolation to 70 B parameters", tuple(blocks))
+        Paragraph(_flat(scaling)),
+    )
 
 
 def _too_far(largest: int) -> str:
@@ -51,28 +64,34 @@ def _too_far(largest: int) -> str:
 
 def _line(growth: Growth) -> Line:
     points = [
-        Point(each.bytes / 1e9, each.seconds, (size(each.bytes), _time(each.seconds)))
+        Point(each.bytes / 1e9, each.seconds, (size(each.bytes), time_text(each.seconds)))
         for each in growth.measured
     ]
-    seconds = growth.fit.projected_seconds
-    points.append(
-        Point(PROJECTED_BYTES / 1e9, seconds, (size(PROJECTED_BYTES), _time(seconds)), is_measured=False)
-    )
+    if growth.fit:
+        seconds = growth.fit.projected_seconds
+        texts = (size(PROJECTED_BYTES), time_text(seconds))
+        points.append(Point(PROJECTED_BYTES / 1e9, seconds, texts, is_measured=False))
     return Line(growth.verb, tuple(points))
 
 
-def _time(seconds: float) -> str:
+def time_text(seconds: float) -> str:
     return f"{number(seconds)} s" if seconds < 600 else f"{number(seconds / 60)} min"
+
+
+def projected(growth: Growth) -> str:
+    """With its error."""
+    fit = growth.fit
+    if fit is None:
+        return _NONE
+    return f"{time_text(fit.projected_seconds)} ± {time_text(fit.projected_error)}"
 
 
 def _row(growth: Growth) -> tuple[str, ...]:
     fit = growth.fit
-    return (
-        growth.verb,
-        f"{_time(fit.projected_seconds)} ± {_time(fit.projected_error)}",
-        percent(fit.relative_error),
-        f"{number(1000 * fit.start)} ms + {rate(fit.rate)}",
-    )
+    if fit is None:
+        return (growth.verb, _NONE, "", "")
+    line = f"{number(1000 * fit.start)} ms + {rate(fit.rate)}"
+    return (growth.verb, projected(growth), percent(fit.relative_error), line)
 
 
 def _memory(growth: Growth) -> tuple[str, ...]:
@@ -81,17 +100,26 @@ def _memory(growth: Growth) -> tuple[str, ...]:
 
 
 def _more(growth: Growth) -> str:
-    if growth.measured[-1].bytes < 1e9:
-        return "too small to tell"
     more = growth.memory_per_gigabyte
+    if more is None:
+        return _NONE
     return ("-" if more < 0 else "") + size(abs(more))
 
 
-def _flat(results: Results) -> str:
-    peaks = [each.peak_bytes for growth in results.scaling.growths for each in growth.measured]
+def _flat(scaling: Scaling) -> str:
+    """Whether memory stays as it is, where the run can tell."""
+    large = [each for each in scaling.growths[0].measured if each.bytes >= LARGE]
+    if len(large) < 2:
+        return (
+            "Models are streamed, through buffers for some chunks of 2^18 weights. The models of this run are "
+            f"too small to show it: they do not fill the buffers, so memory grows up to some hundred megabytes. "
+            f"That takes two sizes of at least {size(LARGE)}."
+        )
+    peaks = [
+        each.peak_bytes for growth in scaling.growths for each in growth.measured if each.bytes >= LARGE
+    ]
     return (
-        "Models are streamed: chunks of 2^18 weights are read, coded and written, so many at a time as the "
-        "memory limit allows (512 MiB unless another is given). The largest peak of all these runs was "
-        f"{size(max(peaks))}. Below some hundred megabytes a process grows as long as there is less model than "
-        "its buffers could hold; above, the size of the model has no part in it."
+        "Models are streamed, through buffers for some chunks of 2^18 weights. From "
+        f"{size(large[0].bytes)} to {size(large[-1].bytes)}, in {count(len(large), 'size')}, the peaks of all steps lie between "
+        f"{size(min(peaks))} and {size(max(peaks))}."
     )
