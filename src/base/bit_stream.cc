@@ -12,9 +12,17 @@ constexpr size_t kPadding = 16;  // zeros behind the data of a reader
 
 void BitWriter::append(const std::byte* bits, size_t count) {
   BitSink to = sink(count);
-  for (; count >= 32; count -= 32, bits += 4) to.put(load<uint32_t>(bits), 32);
-  if (count > 0) {
-    to.put(load<uint32_t>(bits) & ((uint64_t{1} << count) - 1), static_cast<unsigned>(count));
+  // Whole words, which don't change how many bits are pending: the highest ones of each are the
+  // next ones that are.
+  for (; count >= 64; count -= 64, bits += 8, to.next += 8) {
+    const auto word = load<uint64_t>(bits);
+    store(to.next, to.pending | word << to.filled);
+    to.pending = word >> 1 >> (63 - to.filled);
+  }
+  for (; count > 0; bits += 4) {
+    const auto size = static_cast<unsigned>(std::min<size_t>(count, 32));
+    to.put(load<uint32_t>(bits) & ((uint64_t{1} << size) - 1), size);
+    count -= size;
   }
   give_back(to);
 }

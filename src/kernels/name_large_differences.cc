@@ -32,20 +32,25 @@ HWY_INLINE void name_one_by_one(const std::byte* differences, size_t count, uint
   }
 }
 
+// What a BitSink takes at once. Differences of 32 bits rarely have so many in two.
+constexpr uint64_t kMostPut = 56;
+
 // Each of the words has the bits of two differences, as many as `widths` says; unless T has 4
 // bytes, every other one has those of four, and the rest do not count.
 template <typename T, size_t kWords>
 HWY_INLINE void put_words(const uint64_t (&values)[kWords], const uint64_t (&widths)[kWords],
                           BitSink& bits) {
-  for (size_t i = 0; i < kWords; i += sizeof(T) < 4 ? 2 : 1) {
-    const auto all = static_cast<unsigned>(widths[i]);
-    if constexpr (sizeof(T) < 4) {
-      bits.put(values[i], all);
-    } else {
-      const unsigned first = std::min(all, 32u);
-      bits.put(values[i] & ((uint64_t{1} << first) - 1), first);
-      bits.put(values[i] >> first, all - first);
+  if (sizeof(T) < 4 || *std::max_element(widths, widths + kWords) <= kMostPut) {
+    HWY_UNROLL(8) for (size_t i = 0; i < kWords; i += sizeof(T) < 4 ? 2 : 1) {
+      bits.put(values[i], static_cast<unsigned>(widths[i]));
     }
+    return;
+  }
+  for (size_t i = 0; i < kWords; ++i) {
+    const auto all = static_cast<unsigned>(widths[i]);
+    const unsigned first = std::min(all, 32u);
+    bits.put(values[i] & ((uint64_t{1} << first) - 1), first);
+    bits.put(values[i] >> first, all - first);
   }
 }
 
@@ -234,38 +239,103 @@ HWY_INLINE void put_lanes(__m256i low, __m256i own, BitSink& bits) {
   put_words<T>(values, widths, bits);
 }
 
+// What becomes of 8 differences; only where they are large.
+struct Named {
+  __m256i symbol;
+  __m256i own;  // how many bits of its own, under 3 for other differences
+  __m256i absolute;
+};
+
+HWY_INLINE Named name_lanes(__m256i difference) {
+  const __m256i absolute = _mm256_abs_epi32(difference);
+  // Bits behind the first two: a float's exponent tells how many there are. Without the second
+  // bit nothing is rounded up to the next power of two.
+  const __m256i first_bit = _mm256_andnot_si256(_mm256_srli_epi32(absolute, 1), absolute);
+  const __m256i exponent =
+      _mm256_and_si256(_mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(first_bit)), 23),
+                       _mm256_set1_epi32(255));
+  const __m256i own = _mm256_sub_epi32(exponent, _mm256_set1_epi32(128));
+  const __m256i half = _mm256_and_si256(_mm256_srlv_epi32(absolute, own), _mm256_set1_epi32(1));
+  const __m256i number = _mm256_add_epi32(
+      _mm256_slli_epi32(own, 2),
+      _mm256_add_epi32(_mm256_add_epi32(half, half), _mm256_srli_epi32(difference, 31)));
+  const __m256i symbol = _mm256_add_epi32(
+      number, _mm256_set1_epi32(kLargeDifference - 4 * (int{kLeastLargeLog2} - 1)));
+  return {symbol, own, absolute};
+}
+
+// The lowest `own` bits of each lane.
 template <typename T>
-void name_vectors(const std::byte* differences, size_t count, uint8_t* symbols, BitSink& bits) {
+HWY_INLINE void put_lowest(__m256i lanes, __m256i own, BitSink& bits) {
+  const __m256i one = _mm256_set1_epi32(1);
+  const __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, own), one);
+  put_lanes<T>(_mm256_and_si256(lanes, mask), own, bits);
+}
+
+HWY_INLINE void store_8(__m256i symbols, uint8_t* to) {
+  const __m128i halves =
+      _mm_packus_epi32(_mm256_castsi256_si128(symbols), _mm256_extracti128_si256(symbols, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(halves, halves));
+}
+
+// Where few are large: these are put together first.
+template <typename T>
+HWY_INLINE void name_selected(const std::byte* differences, size_t count, uint8_t* symbols,
+                              BitSink& bits) {
   std::byte large[kNamed * sizeof(T) + 64];
   uint8_t names[kNamed + kSymbolSlack];
   const size_t many = select_large<T>(differences, count, symbols, large);
-  if (many == 0) return;
-  const __m256i one = _mm256_set1_epi32(1);
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   for (size_t i = 0; i < many; i += kLanes) {
     const __m256i valid = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(many - i)), lanes);
-    const __m256i difference = load_lanes<T>(large + i * sizeof(T));
-    const __m256i absolute = _mm256_abs_epi32(difference);
-    // Bits behind the first two: a float's exponent tells how many there are. Without the second
-    // bit nothing is rounded up to the next power of two.
-    const __m256i first_bit = _mm256_andnot_si256(_mm256_srli_epi32(absolute, 1), absolute);
-    const __m256i exponent =
-        _mm256_and_si256(_mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(first_bit)), 23),
-                         _mm256_set1_epi32(255));
-    const __m256i own = _mm256_and_si256(valid, _mm256_sub_epi32(exponent, _mm256_set1_epi32(128)));
-    const __m256i half = _mm256_and_si256(_mm256_srlv_epi32(absolute, own), one);
-    const __m256i number = _mm256_add_epi32(
-        _mm256_slli_epi32(own, 2),
-        _mm256_add_epi32(_mm256_add_epi32(half, half), _mm256_srli_epi32(difference, 31)));
-    const __m256i name = _mm256_add_epi32(
-        number, _mm256_set1_epi32(kLargeDifference - 4 * (int{kLeastLargeLog2} - 1)));
-    const __m128i halves =
-        _mm_packus_epi32(_mm256_castsi256_si128(name), _mm256_extracti128_si256(name, 1));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(names + i), _mm_packus_epi16(halves, halves));
-    const __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, own), one);
-    put_lanes<T>(_mm256_and_si256(absolute, mask), own, bits);
+    const Named named = name_lanes(load_lanes<T>(large + i * sizeof(T)));
+    store_8(named.symbol, names + i);
+    put_lowest<T>(named.absolute, _mm256_and_si256(valid, named.own), bits);
   }
   place_names(names, count, symbols);
+}
+
+// Where most are large: in their places, and others have no bits.
+template <typename T>
+HWY_INLINE void name_in_place(const std::byte* differences, size_t count, uint8_t* symbols,
+                              BitSink& bits) {
+  const __m256i most_of_others = _mm256_set1_epi32(kLeastLargeLog2 - 2);
+  for (size_t i = 0; i < count; i += kLanes) {
+    const Named named = name_lanes(load_lanes<T>(differences + i * sizeof(T)));
+    const __m256i is_large = _mm256_cmpgt_epi32(named.own, most_of_others);
+    const __m128i small = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(symbols + i));
+    store_8(_mm256_blendv_epi8(_mm256_cvtepu8_epi32(small), named.symbol, is_large), symbols + i);
+    put_lowest<T>(named.absolute, _mm256_and_si256(is_large, named.own), bits);
+  }
+}
+
+HWY_INLINE size_t count_large(const uint8_t* symbols, size_t count) {
+  const DWide d;
+  size_t large = 0;
+  for (size_t i = 0; i < count; i += kWide) {
+    const VWide loaded = hn::LoadU(d, symbols + i);
+    large += ones_of(bits_of_wide(hn::Eq(hn::Max(loaded, hn::Set(d, kLargeDifference)), loaded)));
+  }
+  return large;
+}
+
+template <typename T>
+void name_vectors(const std::byte* differences, size_t count, uint8_t* symbols, BitSink& bits) {
+  // A copy stays in registers: what is stored might be the sink itself, and each of its bits would
+  // wait for a store.
+  BitSink sink = bits;
+  const size_t whole = count / kWide * kWide;
+  const size_t large = count_large(symbols, whole);
+  if (large > whole / 2) {
+    name_in_place<T>(differences, whole, symbols, sink);
+  } else if (large > 0) {
+    name_selected<T>(differences, whole, symbols, sink);
+  }
+  for (size_t i = whole; i < count; ++i) {
+    if (symbols[i] < kLargeDifference) continue;
+    scalar::name_large_difference<T>(differences, i, symbols, sink);
+  }
+  bits = sink;
 }
 
 template <typename T>

@@ -33,6 +33,19 @@ constexpr ShuffleTables make_shuffle_tables() {
 
 inline constexpr ShuffleTables kShuffles = make_shuffle_tables();
 
+// For each mask, 16 byte indices in two words: the places of the set bits, and those of the others.
+using PartTable = std::array<std::array<uint64_t, 2>, 256>;
+
+constexpr PartTable make_part_table() {
+  PartTable table{};
+  for (unsigned mask = 0; mask < 256; ++mask) {
+    table[mask] = {kShuffles.compress[mask], kShuffles.compress[mask ^ 255]};
+  }
+  return table;
+}
+
+inline constexpr PartTable kParts = make_part_table();
+
 }  // namespace finedelta
 
 #endif  // FINEDELTA_KERNELS_SHUFFLES_TABLES
@@ -70,7 +83,7 @@ HWY_INLINE uint32_t bits_of(M mask) {
 }
 
 // Appends the symbols whose bits are set, of the lowest 8; writes 16 bytes.
-HWY_INLINE void append_8(uint32_t mask, V16 symbols, uint8_t*& to) {
+HWY_INLINE void append_8(uint64_t mask, V16 symbols, uint8_t*& to) {
   hn::StoreU(hn::TableLookupBytes(symbols, load_indices(kShuffles.compress[mask])), D16(), to);
   to += std::popcount(mask);
 }
@@ -79,6 +92,41 @@ HWY_INLINE void append_8(uint32_t mask, V16 symbols, uint8_t*& to) {
 HWY_INLINE void append_16(uint32_t mask, V16 symbols, uint8_t*& to) {
   append_8(mask & 255, symbols, to);
   append_8(mask >> 8, hn::ShiftRightBytes<8>(D16(), symbols), to);
+}
+
+HWY_INLINE void store_upper(V16 symbols, uint8_t* to) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
+  _mm_storeh_pd(reinterpret_cast<double*>(to), _mm_castsi128_pd(symbols.raw));
+#else
+  hn::StoreU(hn::UpperHalf(D8(), symbols), D8(), to);
+#endif
+}
+
+// Of 64 symbols, of which `count` are wanted, those whose bits are set go right and the others
+// left, 8 at a time. Where both sides are wanted, one shuffle serves both.
+template <bool kLeft, bool kRight>
+HWY_INLINE void part_64(uint64_t word, const uint8_t* symbols, size_t count, uint8_t*& left,
+                        uint8_t*& right) {
+  uint8_t* behind = left;  // less the symbols so far: one count then tells both places
+  HWY_UNROLL(8) for (size_t k = 0; k < 64; k += 8) {
+    if (k >= count) return;
+    const V16 loaded = hn::LoadU(D16(), symbols + k);
+    const size_t mask = word >> k & 255;
+    if constexpr (kLeft && kRight) {
+      const auto* const order = reinterpret_cast<const uint8_t*>(kParts.data() + mask);
+      const V16 parted = hn::TableLookupBytes(loaded, hn::LoadU(D16(), order));
+      hn::StoreU(hn::LowerHalf(D8(), parted), D8(), right);
+      store_upper(parted, behind + k);
+      const auto rights = static_cast<size_t>(std::popcount(mask));
+      right += rights;
+      behind -= rights;
+    } else if constexpr (kLeft) {
+      append_8(mask ^ 255, loaded, left);
+    } else if constexpr (kRight) {
+      append_8(mask, loaded, right);
+    }
+  }
+  if constexpr (kLeft && kRight) left = behind + 64;
 }
 
 // Symbols are put in their places without a table: a running sum of the lanes that are set tells

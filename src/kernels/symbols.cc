@@ -1,5 +1,6 @@
 #include "kernels/symbols.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "kernels/symbols_scalar.h"
@@ -129,66 +130,62 @@ void partition(const uint8_t* contexts, const uint8_t* symbols, size_t count, si
 
 // Elsewhere 8 symbols at a time are shuffled by what a table says for their mask.
 
-// Calls `call` with each place of 16 symbols, and with a bit for each of these that there is.
-template <class Call>
-HWY_INLINE void for_each_16(size_t count, Call call) {
-  size_t i = 0;
-  for (; i + 16 <= count; i += 16) call(i, 0xFFFFu);
-  if (i < count) call(i, (1u << (count - i)) - 1);
-}
-
-HWY_INLINE uint32_t at_least(V16 symbols, V16 limit) {
-  return bits_of(hn::Eq(hn::Max(symbols, limit), symbols));
+// A bit for each of 64 symbols that is at least `limit`; those from `count` on are 0.
+HWY_INLINE uint64_t mark_64(const uint8_t* symbols, size_t count, VWide limit) {
+  uint64_t word = 0;
+  HWY_UNROLL(4) for (size_t i = 0; i < 64; i += kWide) {
+    const VWide loaded = hn::LoadU(DWide(), symbols + i);
+    word |= uint64_t{bits_of_wide(hn::Eq(hn::Max(loaded, limit), loaded))} << i;
+  }
+  return word & valid_bits(0, count);
 }
 
 void mark(const uint8_t* symbols, size_t count, uint8_t least, std::byte* bits) {
-  const DWide d;
-  const VWide limit = hn::Set(d, least);
-  for (size_t begin = 0; begin < count; begin += 64) {
-    uint64_t word = 0;
-    for (size_t i = 0; i < 64 && begin + i < count; i += kWide) {
-      const VWide loaded = hn::LoadU(d, symbols + begin + i);
-      word |= uint64_t{bits_of_wide(hn::Eq(hn::Max(loaded, limit), loaded))} << i;
-    }
-    store(bits + begin / 8, word & valid_bits(begin, count));
+  const VWide limit = hn::Set(DWide(), least);
+  for (size_t i = 0; i < count; i += 64) {
+    store(bits + i / 8, mark_64(symbols + i, count - i, limit));
   }
 }
 
 size_t select(const uint8_t* symbols, size_t count, uint8_t least, uint8_t* selected) {
-  const V16 limit = hn::Set(D16(), least);
+  const VWide limit = hn::Set(DWide(), least);
+  uint8_t* left = nullptr;  // not wanted
   uint8_t* next = selected;
-  for_each_16(count, [&](size_t i, uint32_t valid) HWY_ATTR {
-    const V16 loaded = hn::LoadU(D16(), symbols + i);
-    append_16(at_least(loaded, limit) & valid, loaded, next);
-  });
+  for (size_t i = 0; i < count; i += 64) {
+    const size_t size = std::min<size_t>(count - i, 64);
+    const uint64_t word = mark_64(symbols + i, size, limit);
+    part_64<false, true>(word, symbols + i, size, left, next);
+  }
   return static_cast<size_t>(next - selected);
 }
 
-// What goes to one side is appended there, to the other side too where both are wanted.
 template <bool kLeft, bool kRight>
-void split_marked(const uint8_t* symbols, size_t count, const std::byte* bits, uint8_t* left,
-                  uint8_t* right) {
-  for_each_16(count, [&](size_t i, uint32_t valid) HWY_ATTR {
-    const V16 loaded = hn::LoadU(D16(), symbols + i);
-    const uint32_t goes_right = load<uint16_t>(bits + i / 8);
-    if constexpr (kRight) append_16(goes_right, loaded, right);
-    if constexpr (kLeft) append_16(goes_right ^ valid, loaded, left);
-  });
+size_t split_sides(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left,
+                   uint8_t* right, std::byte* bits) {
+  const VWide limit = hn::Set(DWide(), split);
+  size_t rights = 0;
+  for (size_t i = 0; i < count; i += 64) {
+    const size_t size = std::min<size_t>(count - i, 64);
+    const uint64_t word = mark_64(symbols + i, size, limit);
+    store(bits + i / 8, word);
+    rights += static_cast<size_t>(std::popcount(word));
+    if (size == 64) {
+      part_64<kLeft, kRight>(word, symbols + i, 64, left, right);
+    } else {
+      part_64<kLeft, kRight>(word, symbols + i, size, left, right);
+    }
+  }
+  return rights;
 }
-
-size_t ones(const std::byte* bits, size_t count);
 
 size_t split(const uint8_t* symbols, size_t count, uint8_t split, uint8_t* left, uint8_t* right,
              std::byte* bits) {
-  mark(symbols, count, split, bits);
   if (left != nullptr && right != nullptr) {
-    split_marked<true, true>(symbols, count, bits, left, right);
-  } else if (left != nullptr) {
-    split_marked<true, false>(symbols, count, bits, left, right);
-  } else if (right != nullptr) {
-    split_marked<false, true>(symbols, count, bits, left, right);
+    return split_sides<true, true>(symbols, count, split, left, right, bits);
   }
-  return ones(bits, count);
+  if (left != nullptr) return split_sides<true, false>(symbols, count, split, left, right, bits);
+  if (right != nullptr) return split_sides<false, true>(symbols, count, split, left, right, bits);
+  return split_sides<false, false>(symbols, count, split, left, right, bits);
 }
 
 // Both constants: bits become bytes.
@@ -245,23 +242,29 @@ constexpr size_t kMostAtOnce = 4;
 template <size_t kStreams>
 void partition_some(const uint8_t* contexts, const uint8_t* symbols, size_t count, size_t first,
                     uint8_t** next) {
+  const DWide d;
   uint8_t* to[kStreams];
-  V16 wanted[kStreams];
+  VWide wanted[kStreams];
   for (size_t k = 0; k < kStreams; ++k) {
     to[k] = next[k];
-    wanted[k] = hn::Set(D16(), static_cast<uint8_t>(first + k));
+    wanted[k] = hn::Set(d, static_cast<uint8_t>(first + k));
   }
-  for_each_16(count, [&](size_t i, uint32_t valid) HWY_ATTR {
-    const V16 context = hn::LoadU(D16(), contexts + i);
-    const V16 loaded = hn::LoadU(D16(), symbols + i);
-    uint32_t left = valid;
+  for (size_t i = 0; i < count; i += kWide) {
+    const VWide context = hn::LoadU(d, contexts + i);
+    uint32_t masks[kStreams];
+    uint32_t left = static_cast<uint32_t>(valid_bits(i, count));
     HWY_UNROLL(8) for (size_t k = 0; k + 1 < kStreams; ++k) {
-      const uint32_t mask = bits_of(hn::Eq(context, wanted[k])) & left;
-      append_16(mask, loaded, to[k]);
-      left ^= mask;
+      masks[k] = bits_of_wide(hn::Eq(context, wanted[k])) & left;
+      left ^= masks[k];
     }
-    append_16(left, loaded, to[kStreams - 1]);
-  });
+    masks[kStreams - 1] = left;
+    HWY_UNROLL(4) for (size_t j = 0; j < kWide; j += 8) {
+      const V16 loaded = hn::LoadU(D16(), symbols + i + j);
+      HWY_UNROLL(8) for (size_t k = 0; k < kStreams; ++k) {
+        append_8(masks[k] >> j & 255, loaded, to[k]);
+      }
+    }
+  }
   std::copy_n(to, kStreams, next);
 }
 

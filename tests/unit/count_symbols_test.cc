@@ -17,7 +17,7 @@ class CountSymbolsKernel : public OnEveryTarget {};
 
 TEST_P(CountSymbolsKernel, CountsWhatALoopCounts) {
   std::mt19937_64 random(1);
-  for (const size_t count : {0, 1, 63, 64, 65, 300, 2047, 2048, 2049, 10000}) {
+  for (const size_t count : {0, 1, 63, 64, 65, 300, 2047, 2048, 2049, 10000, 16384, 40000}) {
     for (const unsigned most : {0u, 7u, 8u, 31u, 200u, 255u}) {
       // Whatever is behind the symbols does not count.
       std::vector<uint8_t> symbols(count + kSymbolSlack);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <initializer_list>
 #include <span>
 
 #include "coder/wavelet/header.h"
@@ -50,26 +51,28 @@ class CodedBits {
     return lanes < 4 ? 1 : std::bit_floor(lanes);
   }
 
-  // Appends states and words. The states begin with the bits of `hidden`, two bytes for each lane.
-  void write(Bytes hidden, std::vector<std::byte>& stored) {
+  // The states and words, valid until the next call. The states begin with the bits of `hidden`,
+  // two bytes for each lane.
+  struct Coded {
+    RansStates rans;
+    std::span<const uint16_t> words;
+  };
+  Coded code(Bytes hidden) {
     const unsigned lanes = this->lanes();
-    if (lanes == 0) return;
-    RansStates rans{.lanes = lanes};
+    Coded coded{.rans = {.lanes = lanes}, .words = {}};
+    if (lanes == 0) return coded;
     for (unsigned i = 0; i < lanes; ++i) {
-      rans.state[i] = kRansLow + load<uint16_t>(hidden.data() + i * sizeof(uint16_t));
+      coded.rans.state[i] = kRansLow + load<uint16_t>(hidden.data() + i * sizeof(uint16_t));
     }
     if (words_.size() < nibbles_) words_.resize(nibbles_);
     uint16_t* const end = words_.data() + words_.size();
     uint16_t* next = end;
     for (size_t i = runs_.size(); i-- > 0;) {
       const Run& run = runs_[i];
-      next = encode_nibbles(rans, run.skew, bits_.data() + run.begin, run.nibbles, next);
+      next = encode_nibbles(coded.rans, run.skew, bits_.data() + run.begin, run.nibbles, next);
     }
-    const auto append = [&](Bytes bytes) {
-      stored.insert(stored.end(), bytes.begin(), bytes.end());
-    };
-    append(std::as_bytes(std::span(rans.state).first(lanes)));
-    append(std::as_bytes(std::span(next, end)));
+    coded.words = {next, end};
+    return coded;
   }
 
  private:
@@ -84,6 +87,14 @@ class CodedBits {
   size_t kept_ = 0;
   size_t nibbles_ = 0;
 };
+
+// Makes room once: each time that `stored` grew, all of it would be copied to memory that is new.
+void append(std::initializer_list<Bytes> parts, std::vector<std::byte>& stored) {
+  size_t size = stored.size();
+  for (const Bytes part : parts) size += part.size();
+  stored.reserve(size);
+  for (const Bytes part : parts) stored.insert(stored.end(), part.begin(), part.end());
+}
 
 void invert(std::byte* bits, size_t count) {
   for (size_t i = 0; i < count; i += 64) {
@@ -210,9 +221,10 @@ class ChunkEncoder {
     ByteWriter header;
     wavelet::write_header({.model = model_, .lanes = coded_.lanes(), .bit_bytes = bits.size()},
                           header);
-    stored.insert(stored.end(), header.view().begin(), header.view().end());
-    stored.insert(stored.end(), bits.begin(), bits.end());
-    coded_.write(hidden, stored);
+    const CodedBits::Coded coded = coded_.code(hidden);
+    append({header.view(), bits, std::as_bytes(std::span(coded.rans.state).first(coded_.lanes())),
+            std::as_bytes(coded.words)},
+           stored);
     return true;
   }
 
