@@ -36,9 +36,10 @@ struct Measurement {
 };
 
 // Compresses every tensor against its base as it is (no factors, nothing of low rank), decompresses
-// it again and compares every byte; with `threads` threads, once. Everything stays in memory: what
-// comes out takes as much again as `stored_bytes`. kUsage for another type or sizes that differ,
-// kCancelled. Several calls may run at once, but not to any use.
+// it again and compares every byte; with `threads` threads, once. Everything stays in memory: the
+// room for what is stored, as much again as the fine-tune's tensors, is made before anything is
+// timed. kUsage for another type or sizes that differ, kCancelled. Several calls may run at once,
+// but not to any use.
 Result<Measurement> measure(std::span<const TensorPair> pairs, const MeasureOptions& options = {});
 
 }  // namespace finedelta
