@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "python")
 
 import finedelta  # noqa: E402
 import finedelta.apply  # noqa: E402
-from finedelta.validate.shapes import LAYOUTS  # noqa: E402
+from finedelta.validate.models.shapes import LAYOUTS  # noqa: E402
 
 Model = dict[str, torch.Tensor]
 

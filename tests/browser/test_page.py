@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from finedelta.validate.html import html
+from finedelta.validate.page.html import html
 from report_documents import HOSTILE, LONG, every_block
 
 NAMES = {"usual": "model.layers.0.self_attn.q_proj.weight", "hostile": HOSTILE, "long": LONG}

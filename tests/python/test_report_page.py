@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from finedelta.validate.charts import svg
-from finedelta.validate.charts.canvas import fit, text_width
-from finedelta.validate.document import (
+from finedelta.validate.page.charts import svg
+from finedelta.validate.page.charts.canvas import fit, text_width
+from finedelta.validate.page.document import (
     Bar,
     Bars,
     Document,
@@ -23,8 +23,8 @@ from finedelta.validate.document import (
     Waterfall,
     WaterfallStep,
 )
-from finedelta.validate.html import html
-from finedelta.validate.markdown import markdown
+from finedelta.validate.page.html import html
+from finedelta.validate.page.markdown import markdown
 from report_documents import HOSTILE, LONG, every_block, heat_map, lines
 
 NAMES = ["model.layers.0.self_attn.q_proj.weight", HOSTILE, LONG, "", " "]

@@ -5,14 +5,14 @@ import zlib
 
 import numpy as np
 import pytest
-import safetensors
 import safetensors.numpy
 
 import finedelta
-from finedelta.validate import synthetic
-from finedelta.validate.baselines import BASELINES, DTYPES, FP16_INT8, NUMPY_ZLIB, floats
-from finedelta.validate.native import measure
-from finedelta.validate.shapes import LAYOUTS, Layout, Tensor
+import safetensors
+from finedelta.validate.measured.baselines import BASELINES, DTYPES, FP16_INT8, NUMPY_ZLIB, floats
+from finedelta.validate.measured.native import measure
+from finedelta.validate.models import synthetic
+from finedelta.validate.models.shapes import LAYOUTS, Layout, Tensor
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,18 @@ import safetensors.numpy
 
 import finedelta
 from finedelta.validate import command
-from finedelta.validate.accuracy import ChangedBits
-from finedelta.validate.checkpoint import first_rows, kind_of, layer_of, pairs_of, tensors_of, write_copy
-from finedelta.validate.sample import take_sample
-from finedelta.validate.scaling import PROJECTED_BYTES, Measured, fit
-from finedelta.validate.shapes import LAYOUTS, Layout, Tensor
+from finedelta.validate.measured.accuracy import ChangedBits
+from finedelta.validate.measured.sample import take_sample
+from finedelta.validate.measured.scaling import PROJECTED_BYTES, Measured, fit
+from finedelta.validate.models.checkpoint import (
+    first_rows,
+    kind_of,
+    layer_of,
+    pairs_of,
+    tensors_of,
+    write_copy,
+)
+from finedelta.validate.models.shapes import LAYOUTS, Layout, Tensor
 
 
 @pytest.fixture

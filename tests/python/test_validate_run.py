@@ -11,9 +11,10 @@ import pytest
 import safetensors.numpy
 
 import finedelta
-from finedelta.validate import command, edge_cases
-from finedelta.validate.document import Table, Verdict
-from finedelta.validate.program import run_program, try_program
+from finedelta.validate import command
+from finedelta.validate.measured import edge_cases
+from finedelta.validate.measured.program import run_program, try_program
+from finedelta.validate.page.document import Table, Verdict
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,6 +1,6 @@
 """Documents for the tests of the validation report's forms."""
 
-from finedelta.validate.document import (
+from finedelta.validate.page.document import (
     Bar,
     Bars,
     Document,

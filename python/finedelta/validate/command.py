@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from finedelta.errors import FineDeltaError, UsageError, system_error
-from finedelta.validate.as_json import as_json
-from finedelta.validate.baselines import import_zstandard
-from finedelta.validate.html import html
-from finedelta.validate.markdown import markdown
+from finedelta.validate.measured.baselines import import_zstandard
+from finedelta.validate.models.shapes import LAYOUTS
+from finedelta.validate.models.source import Pair, find_model, real_pairs, synthetic_pairs
+from finedelta.validate.models.synthetic import TRAININGS
+from finedelta.validate.page.as_json import as_json
+from finedelta.validate.page.html import html
+from finedelta.validate.page.markdown import markdown
 from finedelta.validate.run import Results, Settings, measure_all
 from finedelta.validate.sections import document
-from finedelta.validate.shapes import LAYOUTS
-from finedelta.validate.source import Pair, find_model, real_pairs, synthetic_pairs
-from finedelta.validate.synthetic import TRAININGS
 
 _DESCRIPTION = """\
 Packs, verifies and unpacks fine-tunes and measures what that takes, beside other
@@ -114,8 +114,14 @@ def _parser() -> _Parser:
         metavar="KIND",
         help=f"how a synthetic fine-tune was made: {', '.join(TRAININGS)} (default: one of each)",
     )
-    add("--rounds", type=_rounds, default=3, metavar="N", help="rounds of what is measured, of which the median is taken (default 3); models of more than 1 GB are "
-        "packed and unpacked once")
+    add(
+        "--rounds",
+        type=_rounds,
+        default=3,
+        metavar="N",
+        help="rounds of what is measured, of which the median is taken (default 3); models of more than 1 GB are "
+        "packed and unpacked once",
+    )
     add(
         "--sample",
         type=_size,

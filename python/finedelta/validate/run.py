@@ -10,16 +10,15 @@ from pathlib import Path
 
 import finedelta
 from finedelta.reports import DiffReport
-from finedelta.validate import accuracy, compression, disk
-from finedelta.validate.checkpoint import LARGE, files_of, pairs_of, size_of
-from finedelta.validate.cut import cut_pair
-from finedelta.validate.edge_cases import Tried, try_edge_cases
-from finedelta.validate.environment import Environment, look_around
-from finedelta.validate.sample import take_sample
-from finedelta.validate.scaling import Scaling, measure_scaling
-from finedelta.validate.source import Pair
-from finedelta.validate.speed import Speed, measure_speed
-
+from finedelta.validate.measured import accuracy, compression, disk
+from finedelta.validate.measured.edge_cases import Tried, try_edge_cases
+from finedelta.validate.measured.environment import Environment, look_around
+from finedelta.validate.measured.sample import take_sample
+from finedelta.validate.measured.scaling import Scaling, measure_scaling
+from finedelta.validate.measured.speed import Speed, measure_speed
+from finedelta.validate.models.checkpoint import LARGE, files_of, pairs_of, size_of
+from finedelta.validate.models.cut import cut_pair
+from finedelta.validate.models.source import Pair
 
 Tell = Callable[[str], None]
 
@@ -72,9 +71,7 @@ def measure_all(pairs: Iterator[Pair], settings: Settings, tell: Tell) -> Result
         if pair.scales:
             tell(f"{pair.name}: smaller models cut from it")
             with _room(settings.scratch) as room:
-                scaling = measure_scaling(
-                    pair.name, pair.base, pair.fine_tune, room, settings.rounds
-                )
+                scaling = measure_scaling(pair.name, pair.base, pair.fine_tune, room, settings.rounds)
     assert machine is not None
     return Results(environment, machine, tuple(results), scaling, settings.rounds)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finedelta.validate.document import Document
+from finedelta.validate.page.document import Document
 from finedelta.validate.run import Results
 from finedelta.validate.sections.accuracy import accuracy
 from finedelta.validate.sections.advice import advice

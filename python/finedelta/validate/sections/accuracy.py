@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from finedelta.validate.accuracy import Change, ChangedBits
-from finedelta.validate.document import (
+from finedelta.validate.measured.accuracy import Change, ChangedBits
+from finedelta.validate.page.document import (
     Bar,
     Bars,
     Block,
@@ -16,15 +16,22 @@ from finedelta.validate.document import (
     Table,
     Verdict,
 )
+from finedelta.validate.page.units import milliseconds, number, percent, size
 from finedelta.validate.run import PairResult, Results
-from finedelta.validate.units import milliseconds, number, percent, size
 
 
 def accuracy(results: Results) -> Section:
     blocks: list[Block] = [
         Table(
             "What came out of the exact archives",
-            ("fine-tune", "files equal", "files too many", "largest error", "weights that differ", "verified in"),
+            (
+                "fine-tune",
+                "files equal",
+                "files too many",
+                "largest error",
+                "weights that differ",
+                "verified in",
+            ),
             tuple(_restored(pair) for pair in results.pairs),
         ),
         Table(
@@ -99,9 +106,7 @@ def _files(pair: PairResult) -> Table:
 def _heat_map(pair: PairResult, what: str, value: Callable[[Change], float]) -> HeatMap:
     cells = pair.accuracy.cells
     kinds = sorted({kind for row in cells.values() for kind in row})
-    found = [
-        [value(row[kind]) if kind in row else None for kind in kinds] for row in cells.values()
-    ]
+    found = [[value(row[kind]) if kind in row else None for kind in kinds] for row in cells.values()]
     # Colours go from none to the largest.
     largest = max((each for row in found for each in row if each is not None), default=0.0) or 1.0
     return HeatMap(

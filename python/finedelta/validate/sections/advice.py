@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from finedelta.validate.compression import TARGET_SAVINGS
-from finedelta.validate.document import Block, Cell, Paragraph, Section, Table, Verdict
-from finedelta.validate.edge_cases import COVERED
+from finedelta.validate.measured.compression import TARGET_SAVINGS
+from finedelta.validate.measured.edge_cases import COVERED
+from finedelta.validate.measured.speed import OURS, RIVALS
+from finedelta.validate.page.document import Block, Cell, Paragraph, Section, Table, Verdict
+from finedelta.validate.page.units import count, milliseconds, percent, rate, size, times
 from finedelta.validate.run import PairResult, Results
 from finedelta.validate.sections.bottleneck import all_parts, parts_table, remedy
 from finedelta.validate.sections.claims import MEMORY_LIMIT, largest_peak
 from finedelta.validate.sections.performance import STEPS, faster, short
-from finedelta.validate.speed import OURS, RIVALS
-from finedelta.validate.units import count, milliseconds, percent, rate, size, times
 
 _SLOW = 0.5  # seconds of packing, from which on it is worth being faster
 

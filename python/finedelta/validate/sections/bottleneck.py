@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finedelta.validate.disk import EndToEnd
-from finedelta.validate.document import Cell, Paragraph, Table
+from finedelta.validate.measured.disk import EndToEnd
+from finedelta.validate.measured.speed import OURS, Speed
+from finedelta.validate.page.document import Cell, Paragraph, Table
+from finedelta.validate.page.units import milliseconds, times
 from finedelta.validate.run import PairResult, Results
 from finedelta.validate.sections.performance import COMPRESS, DECOMPRESS, Step
-from finedelta.validate.speed import OURS, Speed
-from finedelta.validate.units import milliseconds, times
 
 _REST = "the rest"
 _SCALES = 0.7  # of twice as fast with twice the threads, which is worth more threads

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from finedelta.validate.baselines import Baseline
-from finedelta.validate.compression import TARGET_SAVINGS
-from finedelta.validate.document import Cell, Paragraph, Section, Table, Verdict
+from finedelta.validate.measured.baselines import Baseline
+from finedelta.validate.measured.compression import TARGET_SAVINGS
+from finedelta.validate.measured.scaling import PROJECTED_BYTES
+from finedelta.validate.measured.speed import OURS, RIVALS
+from finedelta.validate.page.document import Cell, Paragraph, Section, Table, Verdict
+from finedelta.validate.page.units import count, number, percent, size, times
 from finedelta.validate.run import PairResult, Results
-from finedelta.validate.scaling import PROJECTED_BYTES
 from finedelta.validate.sections.extrapolation import projected
 from finedelta.validate.sections.performance import STEPS, faster
-from finedelta.validate.speed import OURS, RIVALS
-from finedelta.validate.units import count, number, percent, size, times
 
 MEMORY_LIMIT = 512 << 20
 """Bytes that the program keeps to unless another limit is given."""
@@ -58,7 +58,11 @@ def _compression(results: Results) -> tuple[Cell, ...]:
     if any(pair.is_synthetic for pair in results.pairs):
         return (claim, Verdict(None, "can't be told: SYNTHETIC"), evidence)
     met = len(savings) - len(below)
-    return (claim, Verdict(not below, "holds" if not below else f"holds for {met} of {len(savings)}"), evidence)
+    return (
+        claim,
+        Verdict(not below, "holds" if not below else f"holds for {met} of {len(savings)}"),
+        evidence,
+    )
 
 
 def _speed(results: Results, rival: Baseline, letter: str) -> tuple[Cell, ...]:
@@ -82,9 +86,7 @@ def _from_disk(results: Results, rival: Baseline) -> dict[str, list[float]]:
     for pair in results.pairs:
         others = [each for each in pair.end_to_end if each.way == rival.name]
         for other in others:
-            ours = next(
-                each for each in pair.end_to_end if (each.way, each.threads) == (OURS, other.threads)
-            )
+            ours = next(each for each in pair.end_to_end if (each.way, each.threads) == (OURS, other.threads))
             share = ours.bytes / other.bytes
             found["packing"].append(share * other.compress / ours.compress)
             found["unpacking"].append(share * other.decompress / ours.decompress)

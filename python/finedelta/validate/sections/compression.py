@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from finedelta.validate.compression import TARGET_SAVINGS, Lossy
-from finedelta.validate.document import (
+from finedelta.validate.measured.compression import TARGET_SAVINGS, Lossy
+from finedelta.validate.measured.speed import OURS, Speed, StoredSize
+from finedelta.validate.page.document import (
     Bar,
     Bars,
     Block,
@@ -15,9 +16,8 @@ from finedelta.validate.document import (
     Waterfall,
     WaterfallStep,
 )
+from finedelta.validate.page.units import number, percent, ratio, size, times
 from finedelta.validate.run import PairResult, Results
-from finedelta.validate.speed import OURS, Speed, StoredSize
-from finedelta.validate.units import number, percent, ratio, size, times
 
 _LEAST, _MOST = TARGET_SAVINGS
 
@@ -40,7 +40,15 @@ def compression(results: Results) -> Section:
         ),
         Table(
             "With an error",
-            ("fine-tune", "savings", "delta", "ratio", "error, of the change", "error, of the weights", "largest"),
+            (
+                "fine-tune",
+                "savings",
+                "delta",
+                "ratio",
+                "error, of the change",
+                "error, of the weights",
+                "largest",
+            ),
             tuple(_lossy_row(pair, lossy) for pair in results.pairs for lossy in pair.compression.lossy),
         ),
         Paragraph(

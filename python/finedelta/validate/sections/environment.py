@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from finedelta.validate.document import Paragraph, Section, Table
+from finedelta.validate.page.document import Paragraph, Section, Table
+from finedelta.validate.page.units import count, rate, size
 from finedelta.validate.run import Results
-from finedelta.validate.units import count, rate, size
 
 
 def environment(results: Results) -> Section:

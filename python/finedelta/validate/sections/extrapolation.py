@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from finedelta.validate.checkpoint import LARGE
-from finedelta.validate.document import Block, Line, Lines, Paragraph, Point, Section, Table
+from finedelta.validate.measured.scaling import PROJECTED_BYTES, Growth, Scaling
+from finedelta.validate.models.checkpoint import LARGE
+from finedelta.validate.page.document import Block, Line, Lines, Paragraph, Point, Section, Table
+from finedelta.validate.page.units import count, number, percent, rate, size
 from finedelta.validate.run import Results
-from finedelta.validate.scaling import PROJECTED_BYTES, Growth, Scaling
-from finedelta.validate.units import count, number, percent, rate, size
 
 _FAR = 100  # times what was measured
 _NONE = "too small to tell"
@@ -115,9 +115,7 @@ def _flat(scaling: Scaling) -> str:
             f"too small to show it: they do not fill the buffers, so memory grows up to some hundred megabytes. "
             f"That takes two sizes of at least {size(LARGE)}."
         )
-    peaks = [
-        each.peak_bytes for growth in scaling.growths for each in growth.measured if each.bytes >= LARGE
-    ]
+    peaks = [each.peak_bytes for growth in scaling.growths for each in growth.measured if each.bytes >= LARGE]
     return (
         "Models are streamed, through buffers for some chunks of 2^18 weights. From "
         f"{size(large[0].bytes)} to {size(large[-1].bytes)}, in {count(len(large), 'size')}, the peaks of all steps lie between "

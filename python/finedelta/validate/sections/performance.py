@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from finedelta.validate.baselines import Baseline
-from finedelta.validate.document import Bar, Bars, Block, Cell, Paragraph, Section, Table
+from finedelta.validate.measured.baselines import Baseline
+from finedelta.validate.measured.speed import OURS, RIVALS, InMemory, Speed, Times
+from finedelta.validate.page.document import Bar, Bars, Block, Cell, Paragraph, Section, Table
+from finedelta.validate.page.units import count, milliseconds, percent, rate, size, times
 from finedelta.validate.run import Results
-from finedelta.validate.speed import OURS, RIVALS, InMemory, Speed, Times
-from finedelta.validate.units import count, milliseconds, percent, rate, size, times
 
 Part = Callable[[Times], float]
 

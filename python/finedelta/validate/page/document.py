@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finedelta.validate.units import percent, size
+from finedelta.validate.page.units import percent, size
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from finedelta.validate.checkpoint import first_rows, pairs_of, write_copy
+from finedelta.validate.models.checkpoint import first_rows, pairs_of, write_copy
 
 
 @contextmanager
 def cut_pair(base: Path, fine_tune: Path, share: float, scratch: Path) -> Iterator[tuple[Path, Path]]:
-    """Both models cut to that share of the tensors that they share, without other files; removed at the end."""
+    """Both models cut to that share of the tensors that they share, without other files; removed at the
+    end."""
     folder = scratch / "cut"
     paths = (folder / "base.safetensors", folder / "fine-tune.safetensors")
     folder.mkdir()

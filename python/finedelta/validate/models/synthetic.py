@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from finedelta.validate.checkpoint import write_header
-from finedelta.validate.shapes import LAYOUTS, Layout, Tensor
+from finedelta.validate.models.checkpoint import write_header
+from finedelta.validate.models.shapes import LAYOUTS, Layout, Tensor
 
 Array = npt.NDArray[np.float32]
 
@@ -109,9 +109,7 @@ def _pieces(tensor: Tensor) -> Iterator[slice]:
         yield slice(begin, min(begin + _PIECE, size))
 
 
-def _write(
-    layout: Layout, folder: Path, numbers: Callable[[Tensor, slice], Array], dtype: str
-) -> None:
+def _write(layout: Layout, folder: Path, numbers: Callable[[Tensor, slice], Array], dtype: str) -> None:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(layout.config, indent=2) + "\n")
     count = len(layout.shards)
@@ -135,9 +133,7 @@ def _write_shard(
     dtype: str,
 ) -> None:
     width = _NUMPY[dtype].itemsize
-    write_header(
-        file, ((each.name, dtype, each.shape, width * math.prod(each.shape)) for each in tensors)
-    )
+    write_header(file, ((each.name, dtype, each.shape, width * math.prod(each.shape)) for each in tensors))
     for tensor in tensors:
         for piece in _pieces(tensor):
             file.write(numbers(tensor, piece).astype(_NUMPY[dtype]).tobytes())

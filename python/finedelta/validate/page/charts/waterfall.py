@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finedelta.validate.charts.canvas import (
+from finedelta.validate.page.charts.canvas import (
     ROW,
     WIDTH,
     drawing,
@@ -14,8 +14,8 @@ from finedelta.validate.charts.canvas import (
     tipped,
     widest,
 )
-from finedelta.validate.document import Waterfall
-from finedelta.validate.units import percent, size
+from finedelta.validate.page.document import Waterfall
+from finedelta.validate.page.units import percent, size
 
 _GAP = 14
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import finedelta
 from finedelta.errors import FineDeltaError, error_of
-from finedelta.validate.checkpoint import remove
+from finedelta.validate.models.checkpoint import remove
 
-_PROGRAM = Path(__file__).parent.parent / "bin" / "finedelta"
+_PROGRAM = Path(finedelta.__file__).with_name("bin") / "finedelta"
 
 # A process's peak memory starts with that of the one it was made from, so a small one stands between.
 _WATCH = """

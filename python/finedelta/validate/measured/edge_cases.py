@@ -1,4 +1,5 @@
-"""What goes wrong in a user's life: tried here on an archive of this run, and covered by the project's tests."""
+"""What goes wrong in a user's life: tried here on an archive of this run, and covered by the project's
+tests."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 import finedelta
 from finedelta.errors import CorruptError, UsageError, WrongBaseError
 from finedelta.reports import DiffReport
-from finedelta.validate.program import try_program
+from finedelta.validate.measured.program import try_program
 
 _PLACES = 5  # of an archive where a bit is flipped
 
@@ -107,9 +108,7 @@ def _needs_base(archive: Path, diff: DiffReport) -> bool:
     return any(tensor.base_tensor == tensor.name and tensor.name in changed for tensor in tensors)
 
 
-def _try(
-    case: str, test: str, wanted: int, tries: list[Callable[[], tuple[int, float]]]
-) -> Tried:
+def _try(case: str, test: str, wanted: int, tries: list[Callable[[], tuple[int, float]]]) -> Tried:
     ends = [each() for each in tries]
     return Tried(
         case,
@@ -196,7 +195,7 @@ def _output_exists(base: Path, archive: Path, scratch: Path) -> Tried:
     def unpack() -> tuple[int, float]:
         end = _end("unpack", base, archive, "-o", there)
         untouched = (there / "mine").read_text() == "mine"
-        return (end if untouched else (-1, end[1]))
+        return end if untouched else (-1, end[1])
 
     return _try(
         "the output exists already",

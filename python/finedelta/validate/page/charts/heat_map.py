@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from finedelta.validate.charts.canvas import (
+from finedelta.validate.page.charts.canvas import (
     WIDTH,
     Anchor,
     drawing,
@@ -17,7 +17,7 @@ from finedelta.validate.charts.canvas import (
     tipped,
     widest,
 )
-from finedelta.validate.document import HeatMap
+from finedelta.validate.page.document import HeatMap
 
 _CELL = 22  # height
 _NARROWEST, _WIDEST = 30, 76

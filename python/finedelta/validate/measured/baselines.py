@@ -1,5 +1,6 @@
-"""Other ways to store a fine-tune, to be measured beside finedelta's: Python on numpy, each as good as that way
-can be. All are for flat arrays of one tensor, of F16, F32 or BF16; BF16, which numpy does not know, as uint16."""
+"""Other ways to store a fine-tune, to be measured beside finedelta's: Python on numpy, each as good as that
+way can be. All are for flat arrays of one tensor, of F16, F32 or BF16; BF16, which numpy does not know, as
+uint16."""
 
 from __future__ import annotations
 
@@ -145,8 +146,6 @@ NUMPY_PLANES = Baseline(
     "numpy XOR and planes, zstandard (BitX)", True, _xor, _planes_compress, _planes_decompress
 )
 ZSTD = Baseline("zstandard alone", True, _xor, _zstd_compress, _zstd_decompress)
-FP16_INT8 = Baseline(
-    "delta as float16, then int8", False, _difference, _int8_compress, _int8_decompress
-)
+FP16_INT8 = Baseline("delta as float16, then int8", False, _difference, _int8_compress, _int8_decompress)
 
 BASELINES = (NUMPY_ZLIB, NUMPY_PLANES, ZSTD, FP16_INT8)

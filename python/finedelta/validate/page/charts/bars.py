@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from finedelta.validate.charts.canvas import (
+from finedelta.validate.page.charts.canvas import (
     ROW,
     WIDTH,
     drawing,
@@ -14,7 +14,7 @@ from finedelta.validate.charts.canvas import (
     tipped,
     widest,
 )
-from finedelta.validate.document import Bar, Bars
+from finedelta.validate.page.document import Bar, Bars
 
 _GAP = 10
 _LONGEST_NAME = 300
@@ -41,9 +41,7 @@ def bars(chart: Bars) -> str:
     return drawing("Bars", chart.caption, WIDTH, _TOP + ROW * len(chart.bars), elements)
 
 
-def _bar(
-    bar: Bar, top: float, name_room: float, left: float, length: float, text_room: float
-) -> str:
+def _bar(bar: Bar, top: float, name_room: float, left: float, length: float, text_room: float) -> str:
     base = top + 15
     weight = "bold" if bar.is_ours else ""
     return tipped(

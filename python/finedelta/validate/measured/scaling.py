@@ -8,9 +8,9 @@ from statistics import median
 
 import numpy as np
 
-from finedelta.validate.checkpoint import LARGE, files_of, remove, size_of
-from finedelta.validate.cut import cut_pair
-from finedelta.validate.program import Run, forget, run_anew, run_program
+from finedelta.validate.measured.program import Run, forget, run_anew, run_program
+from finedelta.validate.models.checkpoint import LARGE, files_of, remove, size_of
+from finedelta.validate.models.cut import cut_pair
 
 PROJECTED_BYTES = 140_000_000_000
 """70 B parameters of 16 bits."""
@@ -36,8 +36,8 @@ class Fit:
     """Root of the mean square of the measured sizes' relative errors."""
     projected_seconds: float
     projected_error: float
-    """One standard deviation of a time that would be measured there, as the errors of the measured sizes give it;
-    what a larger model has otherwise, a disk that is full of it, say, is not in it."""
+    """One standard deviation of a time that would be measured there, as the errors of the measured sizes give
+    it; what a larger model has otherwise, a disk that is full of it, say, is not in it."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Growth:
 
     @property
     def memory_per_gigabyte(self) -> float | None:
-        """Bytes of peak memory that a gigabyte more of model takes: the slope of a line through the sizes of at
-        least a gigabyte, before which buffers are not full; None where there are less than two."""
+        """Bytes of peak memory that a gigabyte more of model takes: the slope of a line through the sizes of
+        at least a gigabyte, before which buffers are not full; None where there are less than two."""
         large = [each for each in self.measured if each.bytes >= LARGE]
         if len(large) < 2:
             return None
@@ -76,9 +76,7 @@ def measure_scaling(name: str, base: Path, fine_tune: Path, scratch: Path, round
     )
 
 
-def _measure(
-    base: Path, tune: Path, scratch: Path, rounds: int, found: dict[str, list[Measured]]
-) -> None:
+def _measure(base: Path, tune: Path, scratch: Path, rounds: int, found: dict[str, list[Measured]]) -> None:
     archive, output = scratch / "scaled.fd", scratch / "scaled"
     size = size_of(tune)
 
@@ -99,7 +97,8 @@ def _measure(
 
 
 def fit(measured: list[Measured]) -> Fit | None:
-    """None for less than three sizes, which would leave no error, and where the slope is not twice its own."""
+    """None for less than three sizes, which would leave no error, and where the slope is not twice its
+    own."""
     if len({each.bytes for each in measured}) < 3:
         return None
     # In gigabytes, which keeps the sums sound; each row is divided by what was measured.

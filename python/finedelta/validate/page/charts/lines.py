@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from finedelta.validate.charts.axes import Axis, Tick, axis
-from finedelta.validate.charts.canvas import (
+from finedelta.validate.page.charts.axes import Axis, Tick, axis
+from finedelta.validate.page.charts.canvas import (
     WIDTH,
     circle,
     drawing,
@@ -16,7 +16,7 @@ from finedelta.validate.charts.canvas import (
     tipped,
     widest,
 )
-from finedelta.validate.document import Line, Lines, Point
+from finedelta.validate.page.document import Line, Lines, Point
 
 _HEIGHT = 260  # of the area between the axes, at least
 _TOP, _BOTTOM = 28, 44  # room for what the axes show

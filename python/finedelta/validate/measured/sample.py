@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from finedelta.validate.baselines import DTYPES, Array
-from finedelta.validate.checkpoint import StoredTensor, pairs_of
+from finedelta.validate.measured.baselines import DTYPES, Array
+from finedelta.validate.models.checkpoint import StoredTensor, pairs_of
 
 T = TypeVar("T")
 
 _CHUNK = 1 << 18  # elements: finedelta codes so many at a time
 
 PIECE = 1 << 16
-"""Elements that the other ways work on at a time: what they need then stays in the processor's caches, which made
-(b) a third faster than with whole tensors, and is the best for it."""
+"""Elements that the other ways work on at a time: what they need then stays in the processor's caches, which
+made (b) a third faster than with whole tensors, and is the best for it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def take_sample(base: Path, fine_tune: Path, most: int) -> Sample:
 
 
 def run_all(items: Sequence[T], work: Callable[[int, T], None], threads: int) -> None:
-    """`work` on each and its number. zlib, zstandard and numpy let go of the GIL, so that threads are of use."""
+    """`work` on each and its number. zlib, zstandard and numpy let go of the GIL, so that threads are of
+    use."""
     if threads == 1:
         for i, item in enumerate(items):
             work(i, item)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from finedelta.validate.charts.bars import bars
-from finedelta.validate.charts.heat_map import heat_map
-from finedelta.validate.charts.lines import lines
-from finedelta.validate.charts.waterfall import waterfall
-from finedelta.validate.document import Bars, Chart, HeatMap, Waterfall
+from finedelta.validate.page.charts.bars import bars
+from finedelta.validate.page.charts.heat_map import heat_map
+from finedelta.validate.page.charts.lines import lines
+from finedelta.validate.page.charts.waterfall import waterfall
+from finedelta.validate.page.document import Bars, Chart, HeatMap, Waterfall
 
 
 def svg(chart: Chart) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from finedelta.validate.document import Table, Verdict
+from finedelta.validate.page.document import Table, Verdict
 
 # Controls, what XML or UTF-8 cannot hold, and what turns the direction of the text around it.
 _SPACES = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from finedelta.validate.document import Block, Document, Paragraph, Table
+from finedelta.validate.page.document import Block, Document, Paragraph, Table
 from finedelta.validate.run import Results
 
 

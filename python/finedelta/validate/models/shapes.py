@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from finedelta.validate.checkpoint import Kind
+from finedelta.validate.models.checkpoint import Kind
 
 
 @dataclass(frozen=True)

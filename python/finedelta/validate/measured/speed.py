@@ -14,7 +14,7 @@ import numpy as np
 
 from finedelta import _core
 from finedelta.errors import FineDeltaError
-from finedelta.validate.baselines import (
+from finedelta.validate.measured.baselines import (
     FP16_INT8,
     NUMPY_PLANES,
     NUMPY_ZLIB,
@@ -23,8 +23,8 @@ from finedelta.validate.baselines import (
     Baseline,
     floats,
 )
-from finedelta.validate.native import measure
-from finedelta.validate.sample import PIECE, Sample, run_all
+from finedelta.validate.measured.native import measure
+from finedelta.validate.measured.sample import PIECE, Sample, run_all
 
 RIVALS = (NUMPY_ZLIB, NUMPY_PLANES)
 """(a), the older tools' way, and (b), a competent one: those whose time is taken."""

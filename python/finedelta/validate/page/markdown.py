@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from finedelta.validate.document import Block, Cell, Document, Paragraph, Table, Verdict
-from finedelta.validate.inline import are_numbers, mark, spans
+from finedelta.validate.page.document import Block, Cell, Document, Paragraph, Table, Verdict
+from finedelta.validate.page.inline import are_numbers, mark, spans
 
 _SPECIAL = re.compile(r"([\\`*_<>\[\]|~&$#])")
 _LINK = re.compile(r"(?<=www)\.|:(?=//)", re.IGNORECASE)

@@ -1,4 +1,5 @@
-"""The same from files that are read from disk to files that are on disk, and how fast parts of that are alone."""
+"""The same from files that are read from disk to files that are on disk, and how fast parts of that are
+alone."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from statistics import median
 
 import numpy as np
 
-from finedelta.validate.baselines import Array, Baseline
-from finedelta.validate.checkpoint import StoredTensor, files_of
-from finedelta.validate.program import forget, run_anew
-from finedelta.validate.sample import Part, Sample, run_all
-from finedelta.validate.speed import OURS, RIVALS, cores, seconds_of, thread_counts
+from finedelta.validate.measured.baselines import Array, Baseline
+from finedelta.validate.measured.program import forget, run_anew
+from finedelta.validate.measured.sample import Part, Sample, run_all
+from finedelta.validate.measured.speed import OURS, RIVALS, cores, seconds_of, thread_counts
+from finedelta.validate.models.checkpoint import StoredTensor, files_of
 
 
 @dataclass(frozen=True)

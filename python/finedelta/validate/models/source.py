@@ -1,4 +1,5 @@
-"""The pairs of a run: models that are there, or synthetic ones that are there for as long as they are needed."""
+"""The pairs of a run: models that are there, or synthetic ones that are there for as long as they are
+needed."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import finedelta
 from finedelta.errors import NoSpaceError
-from finedelta.validate.checkpoint import pairs_of, size_of
-from finedelta.validate.shapes import LAYOUTS
-from finedelta.validate.synthetic import Training, write_base, write_fine_tune
-from finedelta.validate.units import size
+from finedelta.validate.models.checkpoint import pairs_of, size_of
+from finedelta.validate.models.shapes import LAYOUTS
+from finedelta.validate.models.synthetic import Training, write_base, write_fine_tune
+from finedelta.validate.page.units import size
 
 _COPIES = 2  # of a fine-tune, that lie in the scratch folder at a time beside the models, at most
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import finedelta
 from finedelta.reports import DiffReport, TensorDiff
-from finedelta.validate.checkpoint import files_of, kind_of, layer_of
-from finedelta.validate.compression import largest_delta
-from finedelta.validate.program import run_program
+from finedelta.validate.measured.compression import largest_delta
+from finedelta.validate.measured.program import run_program
+from finedelta.validate.models.checkpoint import files_of, kind_of, layer_of
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ def remove(model: Path) -> None:
 
 
 def tensors_of(model: Path) -> dict[str, StoredTensor]:
-    """By name. In a sub-folder, which may have the same names as another, that of the folder is a part of it."""
+    """By name. In a sub-folder, which may have the same names as another, that of the folder is a part of
+    it."""
     tensors = {}
     for shard in files_of(model):
         if shard.suffix != ".safetensors" and shard != model:

@@ -7,7 +7,7 @@ import unicodedata
 from html import escape
 from typing import Literal
 
-from finedelta.validate.inline import plain
+from finedelta.validate.page.inline import plain
 
 WIDTH = 720  # of charts that may choose
 ROW = 24  # between bars
@@ -86,13 +86,9 @@ def text(
     )
 
 
-def rect(
-    x: float, y: float, width: float, height: float, style: str, opacity: float | None = None
-) -> str:
+def rect(x: float, y: float, width: float, height: float, style: str, opacity: float | None = None) -> str:
     filled = "" if opacity is None else f' fill-opacity="{opacity:.3f}"'
-    return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"{_class(style)}{filled}/>'
-    )
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"{_class(style)}{filled}/>'
 
 
 def line(x: float, y: float, to_x: float, to_y: float, style: str) -> str:

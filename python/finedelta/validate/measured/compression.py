@@ -9,8 +9,8 @@ from statistics import median
 import finedelta
 from finedelta.errors import UsageError
 from finedelta.reports import ArchiveSummary, DiffReport
-from finedelta.validate.checkpoint import kind_of, remove, size_of
-from finedelta.validate.program import Run, run_anew, run_program
+from finedelta.validate.measured.program import Run, run_anew, run_program
+from finedelta.validate.models.checkpoint import kind_of, remove, size_of
 
 TARGET_SAVINGS = (0.90, 0.96)
 """What is asked of fine-tunes."""
@@ -80,9 +80,7 @@ class Compression:
         return self.fine_tune_bytes / self.archive_bytes
 
 
-def pack_exact(
-    base: Path, fine_tune: Path, scratch: Path, rounds: int
-) -> tuple[Path, tuple[Level, ...]]:
+def pack_exact(base: Path, fine_tune: Path, scratch: Path, rounds: int) -> tuple[Path, tuple[Level, ...]]:
     """At every level, in turns; the archive of the default one, the last, is kept."""
     archive = scratch / "exact.fd"
     runs: dict[int, list[Run]] = {level: [] for level in _LEVELS}
@@ -140,9 +138,7 @@ def pack_lossy(
 ) -> tuple[Lossy, ...]:
     """For every target; the error is that of what comes out of the archive."""
     exact = exact_bytes / size_of(fine_tune)
-    return tuple(
-        _pack_lossy(base, fine_tune, scratch, exact, share, diff) for share in TARGET_SAVINGS
-    )
+    return tuple(_pack_lossy(base, fine_tune, scratch, exact, share, diff) for share in TARGET_SAVINGS)
 
 
 def _pack_lossy(

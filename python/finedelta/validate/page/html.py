@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 
-from finedelta.validate.charts import svg
-from finedelta.validate.document import (
+from finedelta.validate.page.charts import svg
+from finedelta.validate.page.document import (
     Block,
     Cell,
     Chart,
@@ -18,7 +18,7 @@ from finedelta.validate.document import (
     Table,
     Verdict,
 )
-from finedelta.validate.inline import are_numbers, mark, plain, spans
+from finedelta.validate.page.inline import are_numbers, mark, plain, spans
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _BREAK = re.compile(r"(?<=[./])(?=[^\W\d])")  # where names are broken first
@@ -47,7 +47,7 @@ def html(document: Document) -> str:
 
 
 def _head(title: str) -> list[str]:
-    style = files("finedelta.validate").joinpath("page.css").read_text(encoding="utf-8")
+    style = files("finedelta.validate.page").joinpath("page.css").read_text(encoding="utf-8")
     return [
         '<!DOCTYPE html>\n<html lang="en">\n<head>',
         '<meta charset="utf-8">',

@@ -1,0 +1,1 @@
+"""The models of a run: real ones, synthetic ones, smaller ones cut from them."""
