@@ -44,6 +44,6 @@ END
 
 gpt2-124m() { validate gpt2-124m --synthetic gpt2-124m --sample 1G; }
 
-llama-2-7b() { validate llama-2-7b --synthetic llama-2-7b --training rl --training full-sft; }
+llama-2-7b() { validate llama-2-7b --synthetic llama-2-7b --training full-sft; }
 
 for report in "${reports[@]}"; do "$report"; done

@@ -115,7 +115,7 @@ def remedy(parts: Parts) -> tuple[str, str]:
     """What to do about the bottleneck, and why."""
     bottleneck = parts.bottleneck
     because = (
-        f"{parts.verb}: {bottleneck} alone takes {milliseconds(parts.alone[bottleneck])} of "
+        f"{parts.verb}: {bottleneck} alone would take {milliseconds(parts.alone[bottleneck])}, all of it took "
         f"{milliseconds(parts.measured)}"
     )
     known = _REMEDIES.get((parts.verb, bottleneck))

@@ -111,9 +111,8 @@ def _flat(scaling: Scaling) -> str:
     large = [each for each in scaling.growths[0].measured if each.bytes >= LARGE]
     if len(large) < 2:
         return (
-            "Models are streamed, through buffers for some chunks of 2^18 weights. The models of this run are "
-            f"too small to show it: they do not fill the buffers, so memory grows up to some hundred megabytes. "
-            f"That takes two sizes of at least {size(LARGE)}."
+            "Models are streamed, through buffers for some chunks of 2^18 weights. To show that memory stays as it "
+            f"is takes two sizes of at least {size(LARGE)}, where buffers are full; this run has none."
         )
     peaks = [each.peak_bytes for growth in scaling.growths for each in growth.measured if each.bytes >= LARGE]
     return (
