@@ -26,8 +26,6 @@ Tell = Callable[[str], None]
 @dataclass(frozen=True)
 class PairResult:
     name: str
-    base: str
-    fine_tune: str
     is_synthetic: bool
     compression: compression.Compression
     lossy_share: float
@@ -111,8 +109,6 @@ def _measure(pair: Pair, settings: Settings, tell: Tell) -> PairResult:
         speed = measure_speed(sample, settings.rounds) if sample.parts else None
     return PairResult(
         pair.name,
-        str(base),
-        str(tune),
         pair.is_synthetic,
         sizes,
         share,

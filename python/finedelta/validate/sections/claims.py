@@ -52,8 +52,8 @@ def _compression(results: Results) -> tuple[Cell, ...]:
     ]
     if errors:
         evidence += (
-            f"; {percent(TARGET_SAVINGS[0])} of {len(errors)} of the {len(below)} others with an error of "
-            f"{_range(errors, percent)} of the change"
+            f"; {percent(TARGET_SAVINGS[0])} with an error of {_range(errors, percent)} of the change (of "
+            f"{len(errors)} of {len(below)} that save less)"
         )
     if any(pair.is_synthetic for pair in results.pairs):
         return (claim, Verdict(None, "can't be told: SYNTHETIC"), evidence)
