@@ -188,8 +188,8 @@ class Update {
     if (different_ == nullptr || &piece < different_) different_ = &piece;
   }
 
-  // Says why a piece does not come out: the tensor in memory is another one, or the archive is damaged.
-  // That can be told only when no piece is changed.
+  // Says why a piece does not come out: the tensor in memory is another one, or the archive is
+  // damaged. That can be told only when no piece is changed.
   Status blame(Status damage) const {
     for (const uint32_t base : different_->tensor->prediction.bases()) {
       FINEDELTA_CHECK(model_.compare_tensor(base));
