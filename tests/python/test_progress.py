@@ -7,6 +7,8 @@ import sys
 import termios
 import time
 
+import ml_dtypes
+import numpy as np
 import pytest
 
 import finedelta
@@ -22,6 +24,19 @@ def large(tmp_path):
     return tmp_path / "large"
 
 
+@pytest.fixture
+def slow(tmp_path):
+    """A base and a fine-tune that take seconds to pack with an error; exact packing may be done before anyone
+    can stop it."""
+    generator = np.random.default_rng(1)
+    older = generator.normal(0, 0.02, (1000, 1000))
+    newer = older + generator.normal(0, 4e-4, older.shape)
+    for name, matrix in (("base", older), ("tune", newer)):
+        data = matrix.astype(ml_dtypes.bfloat16).tobytes()
+        make_model(tmp_path / name, {f"w{i}": ("BF16", [1000, 1000], data) for i in range(16)})
+    return tmp_path / "base", tmp_path / "tune"
+
+
 def test_a_function_hears_of_progress(pair, tmp_path):
     heard = []
     finedelta.pack(*pair, tmp_path / "a.fd", progress=lambda done, total: heard.append((done, total)))
@@ -31,22 +46,22 @@ def test_a_function_hears_of_progress(pair, tmp_path):
     assert heard[-1][1] == report.input_bytes
 
 
-def test_an_exception_in_it_stops_the_operation(large, tmp_path):
+def test_an_exception_in_it_stops_the_operation(slow, tmp_path):
     def refuse(done, total):
         raise LookupError("enough")
 
     with pytest.raises(LookupError, match="enough"):
-        finedelta.pack(None, large, tmp_path / "a.fd", progress=refuse)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["large"]
+        finedelta.pack(*slow, tmp_path / "a.fd", bits=1, threads=1, progress=refuse)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "tune"]
 
 
-def test_ctrl_c_stops_the_operation(large, tmp_path):
+def test_ctrl_c_stops_the_operation(slow, tmp_path):
     script = f"""
 import finedelta, sys
 def started(done, total):
     print("started", flush=True)
 try:
-    finedelta.pack(None, {str(large)!r}, {str(tmp_path / "a.fd")!r}, level=9, threads=1, progress=started)
+    finedelta.pack(*{tuple(map(str, slow))!r}, {str(tmp_path / "a.fd")!r}, bits=1, threads=1, progress=started)
 except KeyboardInterrupt:
     print("interrupted")
 """
@@ -58,7 +73,7 @@ except KeyboardInterrupt:
     out, _ = process.communicate(timeout=60)
     assert out.splitlines()[-1] == "interrupted"
     assert process.returncode == 0 and time.monotonic() - begin < 30
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["large"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "tune"]
 
 
 def test_other_threads_run_meanwhile(large, tmp_path):
