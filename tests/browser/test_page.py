@@ -28,7 +28,8 @@ return [...document.querySelectorAll(arguments[0])].map(element => {
   const property = element instanceof SVGElement ? "fill" : "color";
   const one = luminance(channels(getComputedStyle(element)[property]));
   let other = paper(element);
-  const cell = element instanceof SVGElement && element.parentElement.querySelector(".heat");
+  const cell = element instanceof SVGElement && element.parentElement.tagName == "g" &&
+               element.parentElement.querySelector(":scope > .heat");
   if (cell) {
     const style = getComputedStyle(cell), share = Number(style.fillOpacity);
     other = channels(style.fill).map((c, i) => share * c + (1 - share) * other[i]);
