@@ -75,23 +75,10 @@ HWY_INLINE V16 load_indices(const uint64_t& indices) {
                               hn::BitCast(D8(), hn::Set(hn::FixedTag<uint64_t, 1>(), indices)));
 }
 
-template <class M>
-HWY_INLINE uint32_t bits_of(M mask) {
-  uint8_t bytes[8] = {};
-  hn::StoreMaskBits(D16(), mask, bytes);
-  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
-}
-
 // Appends the symbols whose bits are set, of the lowest 8; writes 16 bytes.
 HWY_INLINE void append_8(uint64_t mask, V16 symbols, uint8_t*& to) {
   hn::StoreU(hn::TableLookupBytes(symbols, load_indices(kShuffles.compress[mask])), D16(), to);
   to += std::popcount(mask);
-}
-
-// `mask` has a bit for each of 16 symbols.
-HWY_INLINE void append_16(uint32_t mask, V16 symbols, uint8_t*& to) {
-  append_8(mask & 255, symbols, to);
-  append_8(mask >> 8, hn::ShiftRightBytes<8>(D16(), symbols), to);
 }
 
 HWY_INLINE void store_upper(V16 symbols, uint8_t* to) {
