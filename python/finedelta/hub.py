@@ -13,6 +13,7 @@ from finedelta.arguments import Models, Path
 from finedelta.downloads import ARCHIVE_NAME, is_repository, told
 from finedelta.errors import UsageError, system_error
 from finedelta.extras import extra
+from finedelta.files import put
 from finedelta.materializing import require_directory
 from finedelta.model_card import model_card
 from finedelta.operations import inspect, pack, unpack
@@ -67,7 +68,7 @@ def prepare(
             shutil.copy(file, made)
         card = model_card(summary, base_models, repo_id, _older_card(model))
         (made / CARD_NAME).write_bytes(card.encode())
-        _put(made, target, folder / "replaced")
+        put(made, target, folder / "replaced")
     return target
 
 
@@ -152,16 +153,3 @@ def _older_card(model: pathlib.Path) -> str | None:
     card = model / CARD_NAME
     # What is not UTF-8 is only replaced here: the archive has the file as it is.
     return card.read_bytes().decode("utf-8-sig", "replace") if card.is_file() else None
-
-
-def _put(made: pathlib.Path, target: pathlib.Path, replaced: pathlib.Path) -> None:
-    """Renames `made` to `target`; what is there goes to `replaced`, and comes back after an error."""
-    if not target.exists():
-        made.rename(target)
-        return
-    target.rename(replaced)
-    try:
-        made.rename(target)
-    except BaseException:
-        replaced.rename(target)
-        raise

@@ -229,7 +229,7 @@ def test_after_an_error_nothing_has_changed(pair, repo, monkeypatch, broken):
     def fail(made, target, *rest, **options):
         raise finedelta.NoSpaceError("full")
 
-    monkeypatch.setattr(finedelta.hub, {"put": "_put", "unpack": "unpack"}[broken], fail)
+    monkeypatch.setattr(finedelta.hub, broken, fail)
     with pytest.raises(finedelta.NoSpaceError):
         finedelta.hub.prepare(pair, repo, force=True)
     assert read_tree(repo) == before

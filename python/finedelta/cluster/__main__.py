@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
 import sys
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import NoReturn
 
 from finedelta.cluster.jobs import PackJob, UnpackJob, VerifyJob
 from finedelta.cluster.records import write_whole
 from finedelta.cluster.results import JobResult, Report
 from finedelta.cluster.run import run_many
+from finedelta.ending import ended
 from finedelta.errors import FineDeltaError, UsageError
 
 _KINDS = {kind.verb: kind for kind in (PackJob, UnpackJob, VerifyJob)}
@@ -38,10 +37,6 @@ EXIT STATUS
 
 # How often a line tells how far it is, where nobody sees it change.
 _INTERVAL_S = 10.0
-
-
-class _Terminated(BaseException):
-    pass
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -146,24 +141,16 @@ def _run(arguments: argparse.Namespace) -> int:
     return 1 if report.failed else 0
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise _Terminated
-
-
 def main() -> int:
     arguments = _parser().parse_args()
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return _run(arguments)
-    except (FineDeltaError, OSError) as error:
-        print(f"finedelta: {error}", file=sys.stderr)
-        return error.exit_code if isinstance(error, FineDeltaError) else 1
-    except KeyboardInterrupt:
-        print("finedelta: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except _Terminated:
-        print("finedelta: terminated", file=sys.stderr)
-        return 128 + signal.SIGTERM
+
+    def work() -> int:
+        try:
+            return _run(arguments)
+        except OSError as error:
+            raise FineDeltaError(str(error)) from error
+
+    return ended(work)
 
 
 if __name__ == "__main__":

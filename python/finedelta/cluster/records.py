@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from finedelta._core import VERSION
+from finedelta.files import sha256_of_file
 
 ENDING = ".done.json"
 
@@ -75,11 +76,11 @@ def size_of(output: Path) -> int:
 
 def sha256_of(output: Path) -> str:
     if not output.is_dir():
-        return _sha256_of_file(output)
+        return sha256_of_file(output)
     lines = hashlib.sha256()
     for path in sorted(_files_in(output)):
         name = os.fsencode(os.path.relpath(path, output))
-        lines.update(_sha256_of_file(path).encode() + b"  " + name + b"\n")
+        lines.update(sha256_of_file(path).encode() + b"  " + name + b"\n")
     return lines.hexdigest()
 
 
@@ -87,8 +88,3 @@ def _files_in(folder: Path) -> Iterator[Path]:
     for parent, _, names in os.walk(folder):
         for name in names:
             yield Path(parent, name)
-
-
-def _sha256_of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from finedelta.errors import FineDeltaError, UsageError, system_error
+from finedelta.ending import ended
+from finedelta.errors import UsageError, system_error
+from finedelta.files import put
 from finedelta.validate.measured.baselines import import_zstandard
 from finedelta.validate.models.shapes import LAYOUTS
 from finedelta.validate.models.source import Pair, find_model, real_pairs, synthetic_pairs
@@ -55,10 +55,6 @@ EXIT STATUS
 
 _DEFAULT_SAMPLE = "256M"
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-class _Terminated(BaseException):
-    pass
 
 
 class _Parser(argparse.ArgumentParser):
@@ -162,9 +158,7 @@ def _new_folder(output: Path, force: bool) -> Iterator[Path]:
         new = Path(folder) / "report"
         new.mkdir()
         yield new
-        if output.is_dir():
-            os.rename(output, Path(folder) / "old")
-        os.rename(new, output)
+        put(new, output, Path(folder) / "old")
 
 
 def _is_report(folder: Path) -> bool:
@@ -209,33 +203,17 @@ def _tell(text: str, quiet: bool) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise _Terminated
-
-
-def _end(code: int, message: str, as_json: bool) -> int:
-    print(f"finedelta: {message}", file=sys.stderr)
-    if as_json:
-        print(json.dumps({"error": {"code": code, "message": message}}))
-    return code
-
-
 def main(words: list[str]) -> int:
     """Runs the verb with what follows it on the command line; returns the exit code."""
-    as_json = "--json" in words
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
+
+    def work() -> int:
         arguments = _parser().parse_args(words)
-        text = _run(arguments)
-        if arguments.json:
-            print(text, end="")
-    except FineDeltaError as error:
-        return _end(error.exit_code, str(error), as_json)
-    except OSError as error:
-        known = system_error(error, f"{error.filename or 'a file'}: {error.strerror}")
-        return _end(known.exit_code, str(known), as_json)
-    except KeyboardInterrupt:
-        return _end(128 + signal.SIGINT, "interrupted", as_json)
-    except _Terminated:
-        return _end(128 + signal.SIGTERM, "terminated", as_json)
-    return 0
+        try:
+            text = _run(arguments)
+            if arguments.json:
+                print(text, end="")
+        except OSError as error:
+            raise system_error(error, f"{error.filename or 'a file'}: {error.strerror}") from error
+        return 0
+
+    return ended(work, as_json="--json" in words)

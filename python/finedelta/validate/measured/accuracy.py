@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import finedelta
+from finedelta.files import sha256_of_file
 from finedelta.reports import DiffReport, TensorDiff
 from finedelta.validate.measured.compression import largest_delta
 from finedelta.validate.measured.program import run_program
@@ -128,29 +129,21 @@ def _check_files(fine_tune: Path, output: Path) -> Iterable[FileCheck]:
         yield FileCheck(
             str(path),
             file.stat().st_size,
-            _sha256(file),
-            _sha256(restored) if restored.is_file() else None,
+            sha256_of_file(file),
+            sha256_of_file(restored) if restored.is_file() else None,
         )
 
 
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def describe(diff: DiffReport, restored: Restored) -> Accuracy:
-    statuses: dict[str, int] = {}
-    for tensor in diff.tensors:
-        statuses[tensor.status] = statuses.get(tensor.status, 0) + 1
     return Accuracy(
         restored,
-        _change(diff.tensors),
+        Change(diff.elements, diff.changed_elements, diff.delta_norm or 0.0, diff.base_norm or 0.0),
         (diff.base_nans, diff.fine_tune_nans),
         (diff.base_infinities, diff.fine_tune_infinities),
         _cells(diff),
         _bits(diff),
         _median_rank(diff),
-        statuses,
+        dict(Counter(tensor.status for tensor in diff.tensors)),
     )
 
 
