@@ -36,6 +36,10 @@ class PairResult:
     end_to_end: tuple[disk.EndToEnd, ...]
     edge_cases: tuple[Tried, ...]
 
+    def from_disk(self, way: str) -> list[disk.EndToEnd]:
+        """By threads."""
+        return sorted((each for each in self.end_to_end if each.way == way), key=lambda each: each.threads)
+
 
 @dataclass(frozen=True)
 class Results:
@@ -45,6 +49,10 @@ class Results:
     scaling: Scaling | None
     """None: no pair has tensors in common."""
     rounds: int
+
+    @property
+    def are_synthetic(self) -> bool:
+        return any(pair.is_synthetic for pair in self.pairs)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -76,8 +77,22 @@ class Compression:
         return 1 - self.archive_bytes / self.fine_tune_bytes
 
     @property
+    def saved_bytes(self) -> int:
+        return self.fine_tune_bytes - self.archive_bytes
+
+    @property
     def ratio(self) -> float:
         return self.fine_tune_bytes / self.archive_bytes
+
+    @property
+    def meets_target(self) -> bool:
+        return self.savings >= TARGET_SAVINGS[0]
+
+    @property
+    def lossy_at_target(self) -> Lossy | None:
+        """The archive with an error that meets it."""
+        at_target = (each for each in self.lossy if each.savings == TARGET_SAVINGS[0])
+        return next((each for each in at_target if each.archive_bytes is not None), None)
 
 
 def pack_exact(base: Path, fine_tune: Path, scratch: Path, rounds: int) -> tuple[Path, tuple[Level, ...]]:
@@ -100,10 +115,10 @@ def pack_exact(base: Path, fine_tune: Path, scratch: Path, rounds: int) -> tuple
 
 def describe(base: Path, archive: Path, levels: tuple[Level, ...]) -> Compression:
     summary = finedelta.inspect(archive)
-    coders: dict[str, int] = {}
+    coders: Counter[str] = Counter()
     for tensor in summary.tensors:
         for use in tensor.coders:
-            coders[use.coder] = coders.get(use.coder, 0) + use.chunks
+            coders[use.coder] += use.chunks
     return Compression(
         base_bytes=size_of(base),
         fine_tune_bytes=summary.input_bytes,
@@ -118,12 +133,12 @@ def describe(base: Path, archive: Path, levels: tuple[Level, ...]) -> Compressio
 
 def _kinds(summary: ArchiveSummary) -> tuple[KindSize, ...]:
     """Of the tensors, and what is left: other files, headers, the index, hashes."""
-    before: dict[str, int] = {}
-    after: dict[str, int] = {}
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
     for tensor in summary.tensors:
         kind = kind_of(tensor.name)
-        before[kind] = before.get(kind, 0) + tensor.bytes
-        after[kind] = after.get(kind, 0) + tensor.stored_bytes
+        before[kind] += tensor.bytes
+        after[kind] += tensor.stored_bytes
     rest = KindSize(
         "other files, headers, index",
         summary.input_bytes - sum(before.values()),

@@ -22,7 +22,7 @@ def document(results: Results) -> Document:
     claimed = claims(results)
     return Document(
         title="finedelta: validation report",
-        labels=(_SYNTHETIC,) if any(pair.is_synthetic for pair in results.pairs) else (),
+        labels=(_SYNTHETIC,) if results.are_synthetic else (),
         summary=claimed.blocks[:1],
         sections=(
             environment(results),

@@ -11,7 +11,6 @@ from finedelta.validate.page.document import (
     Block,
     Cell,
     HeatMap,
-    Paragraph,
     Section,
     Table,
     Verdict,

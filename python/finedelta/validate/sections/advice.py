@@ -42,7 +42,7 @@ def advice(results: Results) -> Section:
             numbers_from=3,
         ),
     ]
-    if any(pair.is_synthetic for pair in results.pairs):
+    if results.are_synthetic:
         blocks.append(
             Paragraph(
                 "The models are SYNTHETIC: times and memory are those of models of this size and type; sizes of "
@@ -54,14 +54,13 @@ def advice(results: Results) -> Section:
 
 def _quick_wins(pair: PairResult) -> list[tuple[Cell, ...]]:
     sizes = pair.compression
-    saved = sizes.fine_tune_bytes - sizes.archive_bytes
     rows: list[tuple[Cell, ...]] = []
-    if saved > 0:
+    if sizes.saved_bytes > 0:
         rows.append(
             (
                 "quick win",
                 f"store {pair.name} as an archive",
-                f"{size(saved)} of {size(sizes.fine_tune_bytes)} less to keep and to send, and every byte is "
+                f"{size(sizes.saved_bytes)} of {size(sizes.fine_tune_bytes)} less to keep and to send, and every byte is "
                 "checked",
             )
         )
@@ -80,36 +79,37 @@ def _quick_wins(pair: PairResult) -> list[tuple[Cell, ...]]:
 
 def _approach(pair: PairResult) -> list[tuple[Cell, ...]]:
     sizes, restored = pair.compression, pair.accuracy.restored
-    saved = sizes.fine_tune_bytes - sizes.archive_bytes
     rows: list[tuple[Cell, ...]] = []
-    if saved > 0:
+    if sizes.saved_bytes > 0:
+        link = rate(sizes.saved_bytes / restored.unpack_seconds)
         rows.append(
             (
                 "approach",
-                f"{pair.name}: send archives over links below {rate(saved / restored.unpack_seconds)}",
+                f"{pair.name}: send archives over links below {link}",
                 "computed: there, what is saved in sending takes longer than unpacking "
                 f"({milliseconds(restored.unpack_seconds)})",
             )
         )
-    for each in sizes.lossy:
-        if each.archive_bytes is not None and each.savings == TARGET_SAVINGS[0]:
-            rows.append(
-                (
-                    "approach",
-                    f"{pair.name}: offer a LOSSY first layer (`--progressive`) where the exact one comes later",
-                    f"{size(each.archive_bytes)} carry all but {percent(each.relative_error or 0)} of the change",
-                )
+    lossy = sizes.lossy_at_target
+    if lossy and lossy.archive_bytes:
+        rows.append(
+            (
+                "approach",
+                f"{pair.name}: offer a LOSSY first layer (`--progressive`) where the exact one comes later",
+                f"{size(lossy.archive_bytes)} carry all but {percent(lossy.relative_error or 0)} of the change",
             )
+        )
     return rows
 
 
 def _at_once(results: Results) -> tuple[Cell, ...]:
     here = results.environment
-    most = max(1, min(here.cores, int(0.8 * here.memory_bytes / MEMORY_LIMIT)))
+    limits = int(0.8 * here.memory_bytes / MEMORY_LIMIT)
+    most = max(1, min(here.cores, limits))
     return (
         "approach",
         f"many models: {count(most, 'job')} at a time on a machine like this one, with `--threads 1`",
-        f"computed: {count(here.cores, 'core')}, and room for {int(0.8 * here.memory_bytes / MEMORY_LIMIT)} limits "
+        f"computed: {count(here.cores, 'core')}, and room for {limits} limits "
         f"of 512 MiB in 80 % of memory; the largest peak here was {size(largest_peak(results))}",
     )
 
@@ -118,7 +118,7 @@ def _limitations(results: Results) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
     for pair in results.pairs:
         saved = percent(pair.compression.savings)
-        if pair.compression.savings < TARGET_SAVINGS[0]:
+        if not pair.compression.meets_target:
             rows.append((f"{pair.name} saves less than {percent(TARGET_SAVINGS[0])}", saved))
         rows += _slower_in_memory(pair) + _slower_from_disk(pair)
         if pair.speed is None:
@@ -144,13 +144,11 @@ def _slower_in_memory(pair: PairResult) -> list[tuple[Cell, ...]]:
 def _slower_from_disk(pair: PairResult) -> list[tuple[Cell, ...]]:
     """Where another way has more bytes through in a second, with as many threads."""
     rows: list[tuple[Cell, ...]] = []
-    ours = max((each for each in pair.end_to_end if each.way == OURS), key=lambda each: each.threads)
-    for each in pair.end_to_end:
-        if each.way == OURS or each.threads != ours.threads:
-            continue
+    ours = pair.from_disk(OURS)[-1]
+    for each in (of_rival for rival in RIVALS for of_rival in pair.from_disk(rival.name)):
         for verb, mine, theirs in (
-            ("packing", ours.bytes / ours.compress, each.bytes / each.compress),
-            ("unpacking", ours.bytes / ours.decompress, each.bytes / each.decompress),
+            ("packing", ours.pack_rate, each.pack_rate),
+            ("unpacking", ours.unpack_rate, each.unpack_rate),
         ):
             if mine < theirs:
                 what = f"{pair.name}: {short(each.way)} is faster from disk to disk ({verb})"
@@ -160,15 +158,18 @@ def _slower_from_disk(pair: PairResult) -> list[tuple[Cell, ...]]:
 
 def _tried(results: Results) -> list[tuple[Cell, ...]]:
     """All pairs together."""
-    cases: dict[str, list[Cell]] = {}
+    rows: list[tuple[Cell, ...]] = []
     found = [each for pair in results.pairs for each in pair.edge_cases]
     for case in dict.fromkeys(each.case for each in found):
         of_case = [each for each in found if each.case == case]
         tries, right = sum(each.tries for each in of_case), sum(each.as_documented for each in of_case)
-        cases[case] = [
-            Verdict(right == tries, f"{right} of {tries}"),
-            str(of_case[0].exit_code),
-            milliseconds(max(each.seconds for each in of_case)),
-            f"`{of_case[0].test}`",
-        ]
-    return [(case, *cells) for case, cells in cases.items()]
+        rows.append(
+            (
+                case,
+                Verdict(right == tries, f"{right} of {tries}"),
+                str(of_case[0].exit_code),
+                milliseconds(max(each.seconds for each in of_case)),
+                f"`{of_case[0].test}`",
+            )
+        )
+    return rows

@@ -35,7 +35,7 @@ def compression(results: Results) -> Section:
         Table(
             f"Savings of {percent(_LEAST)} to {percent(_MOST)}, the target",
             ("fine-tune", "exact", "because"),
-            tuple((pair.name, met(pair), reason(pair)) for pair in results.pairs),
+            tuple((pair.name, _met(pair), _reason(pair)) for pair in results.pairs),
             numbers_from=3,
         ),
         Table(
@@ -115,16 +115,15 @@ def _lossy_row(pair: PairResult, lossy: Lossy) -> tuple[Cell, ...]:
     )
 
 
-def met(pair: PairResult) -> Verdict:
-    savings = pair.compression.savings
+def _met(pair: PairResult) -> Verdict:
+    savings = percent(pair.compression.savings)
     if pair.is_synthetic:
-        return Verdict(None, f"made up: {percent(savings)}")
-    if savings >= _LEAST:
-        return Verdict(True, f"met: {percent(savings)}")
-    return Verdict(False, f"not met: {percent(savings)}")
+        return Verdict(None, f"made up: {savings}")
+    is_met = pair.compression.meets_target
+    return Verdict(is_met, f"met: {savings}" if is_met else f"not met: {savings}")
 
 
-def reason(pair: PairResult) -> str:
+def _reason(pair: PairResult) -> str:
     """What the savings come from, or why there are not more of them; and at which error there are."""
     sizes, found = pair.compression, pair.accuracy
     unchanged = 1 - found.all.changed_share
@@ -147,8 +146,8 @@ def reason(pair: PairResult) -> str:
             f"what a matrix gained has {percent(found.median_rank)} of the rank that it could have (effective "
             "rank, median)"
         )
-    if sizes.savings < _LEAST:
-        lossy = next((each for each in sizes.lossy if each.savings == _LEAST and each.archive_bytes), None)
+    if not sizes.meets_target:
+        lossy = sizes.lossy_at_target
         parts.append(
             f"with an error of {percent(lossy.relative_error or 0)} of the change it is met"
             if lossy

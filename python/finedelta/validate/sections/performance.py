@@ -106,9 +106,9 @@ def _end_to_end(results: Results) -> Table:
             str(each.rounds),
             size(each.bytes),
             milliseconds(each.compress),
-            rate(each.bytes / each.compress),
+            rate(each.pack_rate),
             milliseconds(each.decompress),
-            rate(each.bytes / each.decompress),
+            rate(each.unpack_rate),
         )
         for pair in results.pairs
         for each in pair.end_to_end
